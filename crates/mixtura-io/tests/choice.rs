@@ -1,0 +1,148 @@
+//! Which columns become the table, the weights and the labels.
+
+mod common;
+use common::*;
+use mixtura_io::ReadOptions;
+
+#[test]
+fn columns_in_the_order_asked_for() {
+    let text = "a,b,c\n1,2,3\n4,5,6\n";
+    let table = read_with(text, &columns(&["c", "1"]));
+    assert_eq!(table.columns, ["c", "a"]);
+    assert_eq!(values(&table), [3.0, 1.0, 6.0, 4.0]);
+    assert!(table.dropped.is_empty());
+    for (asked, why) in [
+        (&["d"][..], "the 3 columns are \"a\", \"b\", \"c\""),
+        (&["0"], "no column"),
+        (&["4"], "no column"),
+        (&["a", "1"], "twice"),
+        (&[], "empty"),
+    ] {
+        let message = refusal_with(text, &columns(asked));
+        assert!(message.contains(why), "{message}");
+    }
+}
+
+#[test]
+fn a_long_list_of_names_is_cut() {
+    let names: Vec<String> = (0..20).map(|i| format!("n{i}")).collect();
+    let text = format!("{}\n{}\n", names.join(","), ["1"; 20].join(","));
+    let message = refusal_with(text, &columns(&["z"]));
+    assert!(
+        message.contains("\"n9\", …") && !message.contains("n10"),
+        "{message}"
+    );
+}
+
+#[test]
+fn text_is_dropped_or_refused() {
+    let text =
+        "species,day,flag,group,x\nsetosa,2020-01-01,true,\"1,234\",1\nb,2020-01-02,false,5,2\n";
+    let table = read(text);
+    assert_eq!(table.columns, ["x"]);
+    let reasons: Vec<&str> = table.dropped.iter().map(|d| d.reason.as_str()).collect();
+    assert_eq!(reasons[0], "text, for example \"setosa\" on line 2");
+    assert!(reasons[1].contains("2020-01-01"));
+    assert!(reasons[2].contains("true and false"));
+    assert!(reasons[3].contains("thousands"));
+    let message = refusal_with(text, &columns(&["species"]));
+    assert!(
+        message.contains("line 2") && message.contains("\"setosa\""),
+        "{message}"
+    );
+    assert!(refusal("a,b\nx,y\nz,w\n").contains("no numeric column"));
+    for odd in ["1_000", "0x10", "1d5"] {
+        assert_eq!(read(format!("a,x\n{odd},1\n2,3\n")).columns, ["x"], "{odd}");
+    }
+}
+
+#[test]
+fn row_numbers_are_dropped_unless_asked_for() {
+    let text = "n,id,key_id,x\n5,9,3,1.5\n6,9,1,2\n7,4,2,3\n";
+    let table = read(text);
+    assert_eq!(table.columns, ["x"]);
+    let names: Vec<&str> = table.dropped.iter().map(|d| d.name.as_str()).collect();
+    assert_eq!(names, ["n", "id", "key_id"]);
+    assert_eq!(read_with(text, &columns(&["n", "id"])).columns, ["n", "id"]);
+    // Repeated or broken keys, two rows and descending numbers are data.
+    assert_eq!(read("key_id,x\n1,2\n1,3\n").columns, ["key_id", "x"]);
+    assert_eq!(read("key_id,x\n1.5,2\n1,3\n").columns, ["key_id", "x"]);
+    assert_eq!(read("n,x\n1,5\n2,3\n").columns, ["n", "x"]);
+    assert_eq!(read("n,x\n3,5\n2,3\n1,1\n").columns, ["n", "x"]);
+    for name in ["ID", "Index", "rownames", "RowId", "Unnamed: 0"] {
+        assert_eq!(
+            read(format!("{name},x\n7,2\n3,3\n")).columns,
+            ["x"],
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn row_numbers_are_kept_when_nothing_else_is_left() {
+    let table = read("n,t\n1,a\n2,b\n3,c\n");
+    assert_eq!(table.columns, ["n"]);
+    assert!(table.notes[0].contains("only choice"), "{:?}", table.notes);
+}
+
+#[test]
+fn columns_without_values() {
+    let table = read("a,b\n1,\n3,NA\n");
+    assert_eq!(table.columns, ["a"]);
+    assert_eq!(table.dropped[0].reason, "no value");
+    assert!(refusal_with("a,b\n1,\n3,NA\n", &columns(&["b"])).contains("no value"));
+    assert!(refusal("a\nNA\nNA\n").contains("no value"));
+    assert!(refusal("a,b\nNA,\nNA,\n").contains("no numeric column"));
+}
+
+#[test]
+fn weights_are_checked() {
+    let table = read_with("w,x\n0,1\n2.5,4\n", &weights("w"));
+    assert_eq!(table.columns, ["x"]);
+    assert_eq!(table.weights.unwrap(), [0.0, 2.5]);
+    for (bad, why) in [
+        ("-1", "is negative"),
+        ("", "is missing"),
+        ("abc", "is not a number"),
+        ("inf", "is not finite"),
+    ] {
+        let message = refusal_with(format!("w,x\n1,1\n{bad},4\n"), &weights("w"));
+        assert!(
+            message.contains(why) && message.contains("line 3"),
+            "{message}"
+        );
+    }
+    assert!(refusal_with("w,x\n0,1\n0,4\n", &weights("w")).contains("is zero"));
+    assert!(refusal_with("w,x\n1,1\n", &weights("v")).contains("no column"));
+}
+
+#[test]
+fn labels_are_coded() {
+    let table = read_with("c,x\nb,1\n?,4\na,5\nb,6\n", &label("c"));
+    let labels = table.labels.unwrap();
+    assert_eq!(labels.names, ["a", "b"]);
+    assert_eq!(labels.codes, [1, -1, 0, 1]);
+    assert!(table.dropped.is_empty());
+    let labels = read_with("c,x\n10,1\n9,4\n10,5\n", &label("1"))
+        .labels
+        .unwrap();
+    assert_eq!(
+        (labels.names, labels.codes),
+        (vec!["9".into(), "10".into()], vec![1, 0, 1])
+    );
+    let many: String = (0..10_001).map(|i| format!("l{i},1.5\n")).collect();
+    assert!(refusal_with(format!("c,x\n{many}"), &label("c")).contains("10,000 distinct"));
+}
+
+#[test]
+fn everything_at_once() {
+    let options = ReadOptions {
+        columns: Some(vec!["y".into(), "x".into()]),
+        weights_column: Some("2".into()),
+        label_column: Some("c".into()),
+    };
+    let table = read_with("c,w,x,t,y\na,1,2,t,3\nb,4,5,t,6\n", &options);
+    assert_eq!(values(&table), [3.0, 2.0, 6.0, 5.0]);
+    assert_eq!(table.weights.unwrap(), [1.0, 4.0]);
+    assert_eq!(table.labels.unwrap().codes, [0, 1]);
+}

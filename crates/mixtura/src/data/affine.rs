@@ -1,0 +1,168 @@
+//! Shift and scale per column, so that a fit sees columns of mean about 0 and standard deviation about 1.
+//!
+//! Scales are powers of two: multiplying by them is exact, so changing a column's unit changes no bit but those of
+//! the input's own rounding.
+
+use super::{Buffer, Chunk, Rows, Source, for_each_row};
+use crate::error::{Error, Result};
+
+/// `standardised = (original − shift) / scale`, per column; scales are positive powers of two.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Affine {
+    /// What is subtracted.
+    pub shift: Vec<f64>,
+    /// What it is divided by.
+    pub scale: Vec<f64>,
+}
+
+/// What [`standardize`] learned of the columns on the way.
+#[derive(Clone, Debug)]
+pub struct Standardized<'a> {
+    source: &'a dyn Source,
+    /// 1 / scale: exact, since scales are powers of two.
+    inverse: Vec<f64>,
+    /// The map from original to standardised columns.
+    pub affine: Affine,
+    /// Variance of each standardised column (between about ½ and 2; exactly 0 for a constant column).
+    pub variances: Vec<f64>,
+    /// Σ weights of the rows in which the column is observed.
+    pub observed: Vec<f64>,
+    /// Σ weights of all used rows.
+    pub total_weight: f64,
+}
+
+impl std::fmt::Debug for dyn Source + '_ {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Source({} × {})", self.n_rows(), self.n_features())
+    }
+}
+
+/// Means and variances outside these would overflow or underflow when squared and summed.
+const LARGEST_SD: f64 = 1e153;
+const SMALLEST_SD: f64 = 1e-153;
+
+/// Measures the columns of a source in three passes (range, mean, variance) and returns it standardised.
+///
+/// # Errors
+/// If a column has no value at all, or a variance that a 64-bit number cannot hold. `names` (may be empty) names the
+/// columns in the message.
+pub fn standardize<'a>(source: &'a dyn Source, names: &[String]) -> Result<Standardized<'a>> {
+    let d = source.n_features();
+    let name = |j: usize| names.get(j).map_or_else(|| format!("column {}", j + 1), |n| format!("column '{n}'"));
+
+    let mut low = vec![f64::INFINITY; d];
+    let mut high = vec![f64::NEG_INFINITY; d];
+    let mut observed = vec![0.0; d];
+    let mut total_weight = 0.0;
+    for_each_row(source, |_, row, w, _| {
+        total_weight += w;
+        for j in 0..d {
+            if !row[j].is_nan() {
+                low[j] = low[j].min(row[j]);
+                high[j] = high[j].max(row[j]);
+                observed[j] += w;
+            }
+        }
+    })?;
+    if let Some(j) = (0..d).find(|&j| observed[j] == 0.0) {
+        return Err(Error::Data(format!("{} has no value in any row: leave it out", name(j))));
+    }
+    // Halves first: high − low may overflow where neither end does.
+    let middle: Vec<f64> = (0..d).map(|j| 0.5 * low[j] + 0.5 * high[j]).collect();
+    let reach: Vec<f64> = (0..d).map(|j| power_of_two(0.5 * high[j] - 0.5 * low[j])).collect();
+
+    let mut mean = vec![0.0; d];
+    for_each_row(source, |_, row, w, _| {
+        for j in 0..d {
+            if !row[j].is_nan() {
+                mean[j] += w * ((row[j] - middle[j]) / reach[j]);
+            }
+        }
+    })?;
+    for j in 0..d {
+        mean[j] /= observed[j];
+    }
+    let mut square = vec![0.0; d];
+    for_each_row(source, |_, row, w, _| {
+        for j in 0..d {
+            if !row[j].is_nan() {
+                let c = (row[j] - middle[j]) / reach[j] - mean[j];
+                square[j] += w * c * c;
+            }
+        }
+    })?;
+
+    let mut affine = Affine { shift: vec![0.0; d], scale: vec![1.0; d] };
+    let mut variances = vec![0.0; d];
+    for j in 0..d {
+        if low[j] == high[j] {
+            // A constant column has no scale of its own but its value.
+            affine.shift[j] = low[j];
+            affine.scale[j] = power_of_two(low[j].abs());
+            continue;
+        }
+        let sd = (square[j] / observed[j]).sqrt();
+        let true_sd = sd * reach[j];
+        if !(SMALLEST_SD..=LARGEST_SD).contains(&true_sd) {
+            return Err(Error::Data(format!(
+                "{} has a standard deviation of about {true_sd:.1e}, and its variance does not fit a 64-bit number: divide the column by {true_sd:.0e}",
+                name(j)
+            )));
+        }
+        let inner = power_of_two(sd);
+        affine.scale[j] = reach[j] * inner;
+        affine.shift[j] = middle[j] + mean[j] * reach[j];
+        variances[j] = (sd / inner) * (sd / inner);
+    }
+    let inverse = affine.scale.iter().map(|s| 1.0 / s).collect();
+    Ok(Standardized { source, inverse, affine, variances, observed, total_weight })
+}
+
+/// The power of two nearest to a positive number; 1 for 0.
+fn power_of_two(x: f64) -> f64 {
+    if x == 0.0 { 1.0 } else { 2.0_f64.powi((x.log2().round() as i32).clamp(-1020, 1020)) }
+}
+
+impl Standardized<'_> {
+    /// The same with the largest scale for all columns, which keeps spherical covariances spherical.
+    pub fn with_one_scale(mut self) -> Self {
+        let largest = self.affine.scale.iter().copied().fold(0.0, f64::max);
+        for j in 0..self.variances.len() {
+            let ratio = self.affine.scale[j] / largest;
+            self.variances[j] *= ratio * ratio;
+        }
+        self.affine.scale.fill(largest);
+        self.inverse.fill(1.0 / largest);
+        self
+    }
+
+    /// log |d standardised / d original| summed over the observed cells: what must be added to a log-likelihood of the
+    /// standardised rows to get that of the original ones.
+    pub fn log_jacobian(&self) -> f64 {
+        -self.observed.iter().zip(&self.affine.scale).map(|(w, s)| w * s.ln()).sum::<f64>()
+    }
+}
+
+impl Source for Standardized<'_> {
+    fn n_features(&self) -> usize {
+        self.source.n_features()
+    }
+
+    fn n_rows(&self) -> usize {
+        self.source.n_rows()
+    }
+
+    fn read<'b>(&'b self, id: usize, buffer: &'b mut Buffer) -> Result<Chunk<'b>> {
+        let Buffer { values, inner, .. } = buffer;
+        let chunk = self.source.read(id, inner.get_or_insert_default())?;
+        let d = self.n_features();
+        values.resize(chunk.rows.n_rows() * d, 0.0);
+        for i in 0..chunk.rows.n_rows() {
+            let (from, to) = (chunk.rows.row(i), &mut values[i * d..][..d]);
+            for j in 0..d {
+                to[j] = (from[j] - self.affine.shift[j]) * self.inverse[j];
+            }
+        }
+        Ok(Chunk { rows: Rows::new(values, d), ..chunk })
+    }
+}

@@ -1,0 +1,69 @@
+//! The threads of this process: chunks in at most [`LEAVES`] consecutive runs, merged in a fixed binary tree.
+//!
+//! Both the runs and the tree depend on the number of chunks only, so any number of threads gives the same bits.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::sync::Mutex;
+
+use super::Engine;
+use crate::data::{Buffer, Source};
+use crate::error::Result;
+use crate::model::{LatentModel, Posterior};
+use crate::stats::{Expectation, Statistic};
+
+/// Most runs of chunks that are summed one after the other: enough for 64 cores with some slack in balance.
+const LEAVES: usize = 128;
+
+/// E-steps on rayon's current thread pool.
+pub struct Threads<'a, M: LatentModel> {
+    source: &'a dyn Source,
+    /// One per thread that ever worked; reused by later passes.
+    buffers: Mutex<Vec<Buffer>>,
+    model: PhantomData<fn(M)>,
+}
+
+impl<'a, M: LatentModel> Threads<'a, M> {
+    /// An engine over the chunks of a source.
+    pub fn new(source: &'a dyn Source) -> Self {
+        Threads { source, buffers: Mutex::default(), model: PhantomData }
+    }
+
+    fn leaf(&self, model: &M, chunks: Range<usize>, posterior: Posterior) -> Result<Expectation<M::Stats>> {
+        let mut out = Expectation::new(model.empty_stats());
+        let mut scratch = model.scratch();
+        let mut buffer = self.buffers.lock().expect("no panic while held").pop().unwrap_or_default();
+        let result = chunks.into_iter().try_for_each(|id| {
+            let chunk = self.source.read(id, &mut buffer)?;
+            model.e_step(chunk, posterior, &mut scratch, &mut out)
+        });
+        self.buffers.lock().expect("no panic while held").push(buffer);
+        result.map(|()| out)
+    }
+
+    fn tree(&self, model: &M, chunks: Range<usize>, leaf: usize, posterior: Posterior) -> Result<Expectation<M::Stats>> {
+        if chunks.len() <= leaf {
+            return self.leaf(model, chunks, posterior);
+        }
+        let runs = chunks.len().div_ceil(leaf);
+        let middle = chunks.start + runs.div_ceil(2) * leaf;
+        let (left, right) = rayon::join(
+            || self.tree(model, chunks.start..middle, leaf, posterior),
+            || self.tree(model, middle..chunks.end, leaf, posterior),
+        );
+        let (mut left, right) = (left?, right?);
+        left.merge(&right);
+        Ok(left)
+    }
+}
+
+impl<M: LatentModel> Engine<M> for Threads<'_, M> {
+    fn n_chunks(&self) -> usize {
+        self.source.n_chunks()
+    }
+
+    fn expect(&mut self, model: &M, chunks: Range<usize>, posterior: Posterior) -> Result<Expectation<M::Stats>> {
+        let leaf = chunks.len().div_ceil(LEAVES).max(1);
+        self.tree(model, chunks, leaf, posterior)
+    }
+}

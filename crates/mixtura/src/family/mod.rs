@@ -1,0 +1,69 @@
+//! Component distributions: an [`Emission`] stores all K of a mixture (or all states of an HMM) together.
+
+pub mod gaussian;
+
+use crate::data::Rows;
+use crate::error::Result;
+use crate::seed::Rng;
+use crate::stats::Statistic;
+pub use mixtura_kernels::TILE;
+
+/// State of one component after an M-step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ComponentHealth {
+    /// Some variance was raised to the floor.
+    pub floor_active: bool,
+    /// No row is left: the parameters are those of the iteration before.
+    pub empty: bool,
+}
+
+/// State of all components after an M-step, in their order.
+pub type Health = Vec<ComponentHealth>;
+
+/// K component distributions of one family, stored together.
+///
+/// Tiles: at most [`TILE`] rows; values per row and component are *component-major* with stride [`TILE`]: component
+/// `k` of row `t` at `k * TILE + t`. Entries past the last row are ignored on reading.
+pub trait Emission: Clone + Send + Sync {
+    /// What the E-step collects for the M-step.
+    type Stats: Statistic;
+    /// Per-thread memory: the transposed tile, factors per missing pattern.
+    type Scratch: Send;
+
+    /// Number of components K.
+    fn n_components(&self) -> usize;
+    /// Number of features D.
+    fn n_features(&self) -> usize;
+    /// The zero statistic for an E-step at the current parameters.
+    fn empty_stats(&self) -> Self::Stats;
+    /// Memory for one thread, good for E-steps at the current parameters.
+    fn scratch(&self) -> Self::Scratch;
+
+    /// log p(x | k) of the observed cells of every row of a tile, for every component.
+    fn log_density(&self, rows: Rows<'_>, scratch: &mut Self::Scratch, out: &mut [f64]);
+
+    /// Adds a tile with weighted responsibilities (same layout) to the statistics. Must be called right after
+    /// [`Emission::log_density`] on the same tile, whose work in `scratch` it may use. For missing cells the statistics
+    /// include the conditional means and covariances at the current parameters.
+    fn accumulate(&self, rows: Rows<'_>, resp: &[f64], scratch: &mut Self::Scratch, stats: &mut Self::Stats);
+
+    /// Sets the parameters to the maximum of Q, and says how each component is.
+    ///
+    /// # Errors
+    /// If no valid parameters exist.
+    fn maximize(&mut self, stats: &Self::Stats) -> Result<Health>;
+
+    /// Keeps the given components, in the given order.
+    fn select_components(&mut self, keep: &[usize]);
+    /// Makes component `k` a copy of component `j` of `from`.
+    fn set_component(&mut self, k: usize, from: &Self, j: usize);
+
+    /// log prior of the parameters; 0 for maximum likelihood.
+    fn log_prior(&self) -> f64 {
+        0.0
+    }
+    /// Number of free parameters of all components.
+    fn n_free_parameters(&self) -> usize;
+    /// Draws one row from component `component` into `out`.
+    fn sample(&self, component: usize, rng: &mut Rng, out: &mut [f64]);
+}

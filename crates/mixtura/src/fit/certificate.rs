@@ -1,0 +1,202 @@
+//! The fit certificate: what is known about how far a fit can be trusted.
+
+use faer::{Mat, Side};
+use mixtura_kernels::cholesky::{at, factor, log_determinant, packed_len};
+use rayon::prelude::*;
+
+use super::{Fit, Prepared, Run, Status, StatusKind};
+use crate::data::{Buffer, CHUNK_ROWS, Source};
+use crate::error::Result;
+use crate::family::Emission;
+use crate::family::gaussian::Gaussian;
+use crate::model::{LatentModel, Mixture, Predict};
+
+/// How far a fit can be trusted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Certificate {
+    /// Whether the objective never fell by more than rounding explains.
+    pub monotone: bool,
+    /// The largest fall, in nats.
+    pub largest_decrease: f64,
+    /// Estimate of the nats that more iterations of this run would gain; `None` where there is none.
+    pub nats_remaining: Option<f64>,
+    /// Objective (log-likelihood, nats, in the data's own units) of each restart.
+    pub restarts: Vec<f64>,
+    /// Restarts that ended with a collapsed component; they are passed over while others are there.
+    pub restarts_degenerate: usize,
+    /// Restarts that reached the returned objective.
+    pub restarts_at_best: usize,
+    /// One entry per component.
+    pub components: Vec<ComponentCertificate>,
+}
+
+/// State of one component of a fit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ComponentCertificate {
+    /// Σ w r: the weight of rows that the component explains.
+    pub effective_count: f64,
+    /// Largest over smallest eigenvalue of its covariance in standardised columns.
+    pub condition_number: f64,
+    /// Whether a variance was raised to the floor: the component has collapsed in some direction.
+    pub floor_active: bool,
+    /// The component with which it overlaps most and exp(−Bhattacharyya distance), between 0 (apart) and 1 (equal).
+    pub closest: Option<(usize, f64)>,
+}
+
+/// Restarts within this of the best count as having reached it: well above what the stop rule leaves open, well below
+/// what would make another mode of interest.
+const SAME_MODE: f64 = 0.1;
+/// Pairs of components are compared up to this number of components; beyond, the K² comparisons outweigh the fit.
+const MOST_COMPARED: usize = 128;
+
+/// Orders the components of a finished run by weight, largest first, then by means.
+pub(super) fn order(run: &mut Run<Mixture<Gaussian>>) {
+    let (weights, bank) = (run.model.weights(), run.model.emission());
+    let mut keep: Vec<usize> = (0..weights.len()).collect();
+    keep.sort_by(|&a, &b| {
+        weights[b].total_cmp(&weights[a]).then_with(|| {
+            let pairs = bank.mean(a).iter().zip(bank.mean(b));
+            pairs.map(|(x, y)| x.total_cmp(y)).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
+        })
+    });
+    run.health = keep.iter().map(|&k| run.health[k]).collect();
+    let counts = &mut run.expectation.stats.counts;
+    *counts = keep.iter().map(|&k| counts[k]).collect();
+    run.model.select_components(&keep);
+}
+
+/// Turns a run in standardised columns into a fit in the data's own units.
+pub(super) fn certify(run: Run<Mixture<Gaussian>>, all: &[(f64, bool)], data: &Prepared<'_>, tolerance: f64) -> Result<Fit<Mixture<Gaussian>>> {
+    let jacobian = data.data.log_jacobian();
+    let objective = run.objective();
+    let decrease = run.largest_decrease();
+    // Rounding of the objective itself; see `Aitken::new`. Covariances near their floor lose some digits more.
+    let rounding = 1e-11 * (objective.abs() + data.scale_of_sums());
+    let standard = run.model.emission();
+    let closest = closest(standard);
+    let components: Vec<ComponentCertificate> = (0..run.model.weights().len())
+        .map(|k| ComponentCertificate {
+            effective_count: run.expectation.stats.counts[k],
+            condition_number: condition_number(standard, k),
+            floor_active: run.health.get(k).is_some_and(|h| h.floor_active),
+            closest: closest.get(k).copied().flatten(),
+        })
+        .collect();
+    let same = SAME_MODE.max(10.0 * tolerance);
+    let certificate = Certificate {
+        monotone: decrease <= rounding,
+        largest_decrease: decrease,
+        nats_remaining: run.trace.nats_remaining.iter().rev().find_map(|r| *r),
+        restarts: all.iter().map(|(o, _)| o + jacobian).collect(),
+        restarts_degenerate: all.iter().filter(|(_, degenerate)| *degenerate).count(),
+        restarts_at_best: all
+            .iter()
+            .filter(|(o, degenerate)| *degenerate == run.degenerate() && (objective - o).abs() <= same)
+            .count(),
+        components,
+    };
+    let classification_term = classification_term(&run.model, &data.data)?;
+    let n_free_parameters = run.model.n_free_parameters();
+    let log_likelihood = run.expectation.log_likelihood + jacobian;
+    let original = standard.map(&data.data.affine, false)?;
+    let status = status(&run, &original);
+    Ok(Fit {
+        status,
+        certificate,
+        trace: run.trace,
+        iterations: run.iterations,
+        log_likelihood,
+        n_rows: data.data.n_rows(),
+        total_weight: data.data.total_weight,
+        n_free_parameters,
+        classification_term,
+        model: run.model.with_emission(original),
+    })
+}
+
+/// The run's own status, unless a component collapsed: that is what the user must hear first.
+fn status(run: &Run<Mixture<Gaussian>>, original: &Gaussian) -> Status {
+    let Some(k) = run.health.iter().position(|h| h.floor_active || h.empty) else {
+        return run.status.clone();
+    };
+    let place: Vec<String> = original.mean(k).iter().take(6).map(|m| format!("{m:.6}")).collect();
+    let more = if original.n_features() > 6 { ", …" } else { "" };
+    let what = if run.health[k].empty { "has no rows left" } else { "sits on the covariance floor" };
+    let others = run.health.iter().skip(k + 1).filter(|h| h.floor_active || h.empty).count();
+    let others = if others > 0 { format!(", and {others} more like it") } else { String::new() };
+    Status {
+        kind: StatusKind::Degenerate,
+        detail: format!("component {k}, at [{}{more}], {what}{others}; {}", place.join(", "), run.status.detail),
+    }
+}
+
+fn condition_number(bank: &Gaussian, k: usize) -> f64 {
+    let d = bank.n_features();
+    let covariance = bank.covariance(k);
+    match Mat::from_fn(d, d, |i, j| covariance[i * d + j]).self_adjoint_eigenvalues(Side::Lower) {
+        Ok(values) if values[0] > 0.0 => values[d - 1] / values[0],
+        _ => f64::INFINITY,
+    }
+}
+
+/// For each component the one with the smallest Bhattacharyya distance ⅛ δᵀ S̄⁻¹ δ + ½ ln(|S̄| / √(|S₁||S₂|)).
+fn closest(bank: &Gaussian) -> Vec<Option<(usize, f64)>> {
+    let (k, d) = (bank.n_components(), bank.n_features());
+    let mut best = vec![None; k];
+    if k > MOST_COMPARED {
+        return best;
+    }
+    let packed: Vec<Vec<f64>> = (0..k)
+        .map(|c| {
+            let full = bank.covariance(c);
+            (0..d).flat_map(|i| full[i * d..=i * d + i].to_vec()).collect()
+        })
+        .collect();
+    let log_det = |matrix: &[f64]| {
+        let mut l = matrix.to_vec();
+        factor(&mut l, d).ok().map(|()| (log_determinant(&l, d), l))
+    };
+    let own: Vec<Option<f64>> = packed.iter().map(|m| log_det(m).map(|(ld, _)| ld)).collect();
+    let mut mean = vec![0.0; packed_len(d)];
+    for a in 0..k {
+        for b in 0..a {
+            for (m, (x, y)) in mean.iter_mut().zip(packed[a].iter().zip(&packed[b])) {
+                *m = 0.5 * (x + y);
+            }
+            let (Some((ld, l)), Some(la), Some(lb)) = (log_det(&mean), own[a], own[b]) else { continue };
+            let mut y: Vec<f64> = bank.mean(a).iter().zip(bank.mean(b)).map(|(p, q)| p - q).collect();
+            for i in 0..d {
+                let s: f64 = (0..i).map(|j| l[at(i, j)] * y[j]).sum();
+                y[i] = (y[i] - s) / l[at(i, i)];
+            }
+            let distance = y.iter().map(|v| v * v).sum::<f64>() / 8.0 + 0.5 * (ld - 0.5 * (la + lb));
+            let overlap = (-distance).exp().min(1.0);
+            for (p, q) in [(a, b), (b, a)] {
+                if best[p].is_none_or(|(_, o)| overlap > o) {
+                    best[p] = Some((q, overlap));
+                }
+            }
+        }
+    }
+    best
+}
+
+/// Σ w log max_k r_k over rows without a known component.
+fn classification_term(model: &Mixture<Gaussian>, source: &dyn Source) -> Result<f64> {
+    let k = model.n_components();
+    let terms: Vec<f64> = (0..source.n_chunks())
+        .into_par_iter()
+        .map_init(
+            || (Buffer::default(), model.scratch(), vec![0.0; CHUNK_ROWS * k], vec![0.0; CHUNK_ROWS]),
+            |(buffer, scratch, resp, log_density), id| {
+                let chunk = source.read(id, buffer)?;
+                model.posterior(chunk, scratch, resp, log_density);
+                Ok((0..chunk.rows.n_rows())
+                    .filter(|&i| chunk.label(i).is_none())
+                    .map(|i| chunk.weight(i) * resp[i * k..][..k].iter().copied().fold(0.0, f64::max).ln())
+                    .sum())
+            },
+        )
+        .collect::<Result<_>>()?;
+    Ok(terms.iter().sum())
+}

@@ -1,0 +1,360 @@
+//! The Gaussian mixture estimator: starts, restarts, collapse policy, and the way back to the data's own units.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rand::RngExt;
+use rayon::prelude::*;
+
+use super::certificate::{certify, order};
+use super::prepare::{Prepared, RESETS, STARTS};
+use super::{Control, Fit, Progress, Run, RunOptions, run};
+use crate::algorithm::Batch;
+use crate::data::{Dense, Source};
+use crate::engine::Threads;
+use crate::error::{Error, Result};
+use crate::family::gaussian::{Floor, Gaussian, Structure};
+use crate::family::{Emission, Health};
+use crate::init::{DEFAULT_FIELD, RaceOptions, Space, Start, first_m_step, race};
+use crate::model::kmeans::pick;
+use crate::model::{Mixture, Posterior};
+use crate::seed::Seed;
+use crate::stats::Layout;
+
+/// Where a fit starts.
+#[derive(Clone, Debug)]
+pub enum Init {
+    /// A race of whitened and standardised k-means and random rows; the best few run to the end.
+    Auto,
+    /// k-means++ and Lloyd in whitened coordinates.
+    WhitenedKMeans,
+    /// k-means++ and Lloyd in the columns as they are (scikit-learn's default start).
+    KMeans,
+    /// Random rows as centres, in whitened coordinates.
+    Random,
+    /// The best of short EM runs from random rows.
+    ShortEm,
+    /// The centres of the labelled rows.
+    Labels,
+    /// A mixture, in the data's own units.
+    Params(Box<Mixture<Gaussian>>),
+    /// Responsibilities of the used rows (N × K, row-major).
+    Responsibilities(Vec<f64>),
+}
+
+impl Init {
+    /// Whether the user decides which component is which.
+    fn fixes_order(&self) -> bool {
+        matches!(self, Init::Labels | Init::Params(_) | Init::Responsibilities(_))
+    }
+}
+
+/// What happens when a component collapses onto the covariance floor or loses all its rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Collapse {
+    /// It stays, on the floor, and the certificate says so; restarts without collapse are preferred.
+    Floor,
+    /// It starts anew at a random row.
+    Reset,
+    /// It goes, and the fit continues with one component fewer.
+    Drop,
+    /// The fit is refused.
+    Refuse,
+}
+
+/// Resets per run: a model that goes on collapsing has too many components.
+const MOST_RESETS: usize = 10;
+
+/// Options of a Gaussian mixture fit. [`GaussianMixture::new`] gives the defaults.
+///
+/// ```
+/// use mixtura::{GaussianMixture, data::Dense};
+/// let rows = Dense::new(vec![0.1, -0.2, 0.0, 0.3, 8.1, 7.9, 8.0, 8.2], 1)?;
+/// let fit = GaussianMixture::new(2).fit(&rows)?;
+/// assert_eq!(fit.model.weights(), [0.5, 0.5]);
+/// # Ok::<(), mixtura::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct GaussianMixture {
+    /// Number of components K.
+    pub n_components: usize,
+    /// Covariance structure.
+    pub structure: Structure,
+    /// Where the runs start.
+    pub init: Init,
+    /// Runs to convergence; `None` = 2 to 8 by the size of the problem, 1 where the start is given.
+    pub restarts: Option<usize>,
+    /// Root of all randomness.
+    pub seed: Seed,
+    /// Most iterations per run.
+    pub max_iter: usize,
+    /// Nats of total log-likelihood that may remain.
+    pub tolerance: f64,
+    /// Added to every variance in the data's own units squared, in place of the relative floor (scikit-learn's
+    /// `reg_covar`).
+    pub reg_covar: Option<f64>,
+    /// Collapse policy.
+    pub collapse: Collapse,
+}
+
+impl GaussianMixture {
+    /// Full covariances, automatic start and restarts, seed 0, at most 1000 iterations, tolerance 0.001 nats.
+    pub fn new(n_components: usize) -> Self {
+        GaussianMixture {
+            n_components,
+            structure: Structure::Full,
+            init: Init::Auto,
+            restarts: None,
+            seed: Seed::new(0),
+            max_iter: 1000,
+            tolerance: 1e-3,
+            reg_covar: None,
+            collapse: Collapse::Floor,
+        }
+    }
+
+    /// Fits the mixture to a table.
+    ///
+    /// # Errors
+    /// If the options make no sense or the data cannot be fitted; not converging is a status, not an error.
+    pub fn fit(&self, data: &Dense<'_>) -> Result<Fit<Mixture<Gaussian>>> {
+        let one_scale = self.structure == Structure::Spherical;
+        let prepared = Prepared::new(data, &[], one_scale, self.n_components, self.seed)?;
+        self.fit_prepared(&prepared, Control::default())
+    }
+
+    /// Fits the mixture to prepared data.
+    ///
+    /// # Errors
+    /// As [`GaussianMixture::fit`]; [`Error::Interrupted`] if there is nothing yet to return.
+    pub fn fit_prepared(&self, data: &Prepared<'_>, control: Control<'_>) -> Result<Fit<Mixture<Gaussian>>> {
+        self.check(data)?;
+        let template = self.template(data)?;
+        let starts = self.starts(data, &template, control)?;
+        let done = AtomicUsize::new(0);
+        let total = starts.len();
+        let outcomes: Vec<Result<Run<Mixture<Gaussian>>>> = starts
+            .into_par_iter()
+            .enumerate()
+            .map(|(r, start)| {
+                let run = self.run(data, start, r, control);
+                let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+                if let Some(progress) = control.progress {
+                    progress(Progress { done, total, n_components: self.n_components });
+                }
+                run
+            })
+            .collect();
+        let mut runs = Vec::new();
+        let mut failure = None;
+        for outcome in outcomes {
+            match outcome {
+                Ok(run) => runs.push(run),
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        let mut best: Option<usize> = None;
+        for (i, run) in runs.iter().enumerate() {
+            let better = |b: &Run<_>| match (run.degenerate(), b.degenerate()) {
+                (false, true) => true,
+                (true, false) => false,
+                _ => run.objective() > b.objective(),
+            };
+            if best.is_none_or(|b| better(&runs[b])) {
+                best = Some(i);
+            }
+        }
+        let Some(best) = best else {
+            return Err(failure.expect("there is at least one start"));
+        };
+        let all: Vec<(f64, bool)> = runs.iter().map(|r| (r.objective(), r.degenerate())).collect();
+        let mut run = runs.swap_remove(best);
+        if !self.init.fixes_order() && data.n_labels == 0 {
+            order(&mut run);
+        }
+        certify(run, &all, data, self.tolerance)
+    }
+
+    fn check(&self, data: &Prepared<'_>) -> Result<()> {
+        let k = self.n_components;
+        if k == 0 {
+            return Err(Error::Usage("a mixture needs at least one component".into()));
+        }
+        if !(self.tolerance >= 0.0 && self.tolerance.is_finite()) {
+            return Err(Error::Usage(format!("the tolerance is {}: use a number of nats ≥ 0", self.tolerance)));
+        }
+        if self.restarts == Some(0) {
+            return Err(Error::Usage("0 restarts leave nothing to return: use at least 1".into()));
+        }
+        if data.n_distinct < k {
+            return Err(Error::Data(format!(
+                "there are only {} distinct rows for {k} components: ask for at most {}",
+                data.n_distinct, data.n_distinct
+            )));
+        }
+        if data.n_labels > k {
+            return Err(Error::Data(format!(
+                "the labels name {} components, but only {k} are asked for: use -k {} or more",
+                data.n_labels, data.n_labels
+            )));
+        }
+        if matches!(self.init, Init::Labels) && data.n_labels < k {
+            return Err(Error::Usage(format!(
+                "a start from labels needs a labelled row for each of the {k} components, and the labels name {}",
+                data.n_labels
+            )));
+        }
+        if self.reg_covar.is_some_and(|r| !(r >= 0.0 && r.is_finite())) {
+            return Err(Error::Usage("the covariance regularisation must be a number ≥ 0".into()));
+        }
+        Ok(())
+    }
+
+    fn template(&self, data: &Prepared<'_>) -> Result<Mixture<Gaussian>> {
+        let d = data.data.n_features();
+        let floor = match self.reg_covar {
+            None => data.floor.clone(),
+            Some(r) => Floor::added(data.data.affine.scale.iter().map(|s| r / s / s).collect()),
+        };
+        Ok(Mixture::equal(Gaussian::standard(self.structure, self.n_components, d, floor)))
+    }
+
+    /// Flops of one EM iteration over `n` rows: E- and M-step, and some 40 per exponential.
+    fn cost(&self, n: usize, d: usize) -> f64 {
+        let per_row = match self.structure.layout() {
+            Layout::Full => 2 * d * d + 4 * d + 50,
+            Layout::Diagonal => 8 * d + 50,
+        };
+        n as f64 * self.n_components as f64 * per_row as f64
+    }
+
+    fn starts(&self, data: &Prepared<'_>, template: &Mixture<Gaussian>, control: Control<'_>) -> Result<Vec<Mixture<Gaussian>>> {
+        let k = self.n_components;
+        let (n, d) = (data.data.n_rows(), data.data.n_features());
+        let floor = template.emission();
+        match &self.init {
+            Init::Params(start) => {
+                if start.weights().len() != k || start.emission().n_features() != d {
+                    return Err(Error::Usage(format!(
+                        "the start has {} components in {} dimensions, the fit {k} in {d}",
+                        start.weights().len(),
+                        start.emission().n_features()
+                    )));
+                }
+                if start.emission().structure() != self.structure {
+                    return Err(Error::Usage(format!(
+                        "the start has {} covariances, the fit {}: ask for the start's structure",
+                        start.emission().structure().name(),
+                        self.structure.name()
+                    )));
+                }
+                let mapped = start.emission().map(&data.data.affine, true)?.with_floor(floor.floor().clone());
+                return Ok(vec![Mixture::new(start.weights().to_vec(), mapped)?]);
+            }
+            Init::Responsibilities(resp) => {
+                if resp.len() != n * k {
+                    return Err(Error::Usage(format!("{} responsibilities are not {n} rows of {k}", resp.len())));
+                }
+                if resp.iter().any(|r| !(0.0..=1.0).contains(r)) {
+                    return Err(Error::Usage("responsibilities must lie between 0 and 1".into()));
+                }
+                return Ok(vec![first_m_step(template, &data.data, resp)?]);
+            }
+            _ => {}
+        }
+        // One run at K = 1: every start is the same.
+        let automatic = match self.init {
+            Init::Labels => 1,
+            _ if k == 1 => 1,
+            _ => (LONG_RUNS / (100.0 * self.cost(n, d))).clamp(2.0, 8.0) as usize,
+        };
+        let winners = self.restarts.unwrap_or(automatic);
+        let field = |most: f64| {
+            let per_start = 12.0 * self.cost(n.min(data.sample.rows.n_rows()), d);
+            ((SHORT_RUNS / per_start).clamp(8.0, most) as usize).max(winners)
+        };
+        let whole = data.sample.whole;
+        let one = |start: Start| (vec![start], winners);
+        let (starts, field) = match self.init {
+            _ if k == 1 => one(Start::RANDOM),
+            Init::WhitenedKMeans => one(Start::kmeans(Space::Whitened)),
+            Init::KMeans => one(Start::kmeans(Space::Original)),
+            Init::Random => one(Start::RANDOM),
+            Init::Labels => one(Start { lloyd: 0, ..Start::kmeans(Space::Whitened) }),
+            Init::ShortEm => (vec![Start::RANDOM], field(64.0)),
+            _ => (DEFAULT_FIELD.to_vec(), field(64.0)),
+        };
+        let options = RaceOptions {
+            starts: &starts,
+            field,
+            winners,
+            polish: if whole || k == 1 { 0 } else { 100 },
+            seed: self.seed.child(STARTS),
+        };
+        race(&data.sample, template, &options, control)
+    }
+
+    fn run(&self, data: &Prepared<'_>, start: Mixture<Gaussian>, r: usize, control: Control<'_>) -> Result<Run<Mixture<Gaussian>>> {
+        let mut rng = self.seed.child(RESETS).child(r as u64).rng();
+        let mut resets = 0;
+        let mut policy = |model: &mut Mixture<Gaussian>, health: &mut Health, _| -> Result<bool> {
+            let sick = |h: &crate::family::ComponentHealth| h.floor_active || h.empty;
+            let Some(k) = health.iter().position(sick) else { return Ok(false) };
+            match self.collapse {
+                Collapse::Refuse => {
+                    let at = model.emission().map(&data.data.affine, false)?;
+                    Err(Error::Degenerate(format!(
+                        "component {k} collapsed at {:?}: use fewer components, another seed, or another --collapse policy",
+                        at.mean(k)
+                    )))
+                }
+                Collapse::Drop if model.weights().len() > 1 && self.structure != Structure::Tied => {
+                    let mut keep: Vec<usize> = (0..health.len()).filter(|&k| !sick(&health[k])).collect();
+                    if keep.is_empty() {
+                        keep.push(0);
+                    }
+                    let changed = keep.len() < health.len();
+                    model.select_components(&keep);
+                    *health = keep.iter().map(|&k| health[k]).collect();
+                    Ok(changed)
+                }
+                Collapse::Reset if resets < MOST_RESETS && self.structure != Structure::Tied => {
+                    resets += 1;
+                    let u: f64 = rng.random();
+                    let row = pick(&data.data, &[u * data.data.total_weight], |_, w| w)?.concat();
+                    model.reset_component(k, &self.fresh_component(data, row)?, 0);
+                    health[k] = crate::family::ComponentHealth::default();
+                    Ok(true)
+                }
+                _ => Ok(false),
+            }
+        };
+        let options = RunOptions { max_iter: self.max_iter, tolerance: self.tolerance, scale: data.scale_of_sums() };
+        run(start, &mut Threads::new(&data.data), &mut Batch(Posterior::Soft), options, control, &mut policy)
+    }
+
+    /// One component at a row (missing cells at the reference mean) with the data's covariance shrunk to a K-th of its volume.
+    fn fresh_component(&self, data: &Prepared<'_>, mut row: Vec<f64>) -> Result<Gaussian> {
+        let d = row.len();
+        data.reference.complete_rows(0, &mut row);
+        let shrink = (self.n_components as f64).powf(-2.0 / d as f64);
+        let mut covariance: Vec<f64> = data.reference.covariance(0).iter().map(|c| c * shrink).collect();
+        if self.structure.layout() == Layout::Diagonal {
+            let average = (0..d).map(|i| covariance[i * d + i]).sum::<f64>() / d as f64;
+            for i in 0..d {
+                for j in 0..d {
+                    covariance[i * d + j] = match (i == j, self.structure) {
+                        (false, _) => 0.0,
+                        (true, Structure::Spherical) => average,
+                        (true, _) => covariance[i * d + i],
+                    };
+                }
+            }
+        }
+        Gaussian::new(self.structure, d, row, covariance)
+    }
+}
+
+/// Flops that the short runs of a default start may take: about a second.
+const SHORT_RUNS: f64 = 4e9;
+/// Flops that all long runs of a default fit should take, at 100 iterations each.
+const LONG_RUNS: f64 = 1e10;

@@ -1,0 +1,136 @@
+//! Fitting: iterate, decide when to stop, say how far the result can be trusted.
+
+mod certificate;
+mod estimator;
+mod prepare;
+mod run;
+mod select;
+mod stop;
+
+pub use certificate::{Certificate, ComponentCertificate};
+pub use estimator::{Collapse, GaussianMixture, Init};
+pub use prepare::Prepared;
+pub use run::{Run, RunOptions, run};
+pub use select::{Candidate, Selection};
+pub use stop::Aitken;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Why a fit ended. None of these is an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// The kind of ending.
+    pub kind: StatusKind,
+    /// One sentence with the particulars.
+    pub detail: String,
+}
+
+/// The kinds of ending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatusKind {
+    /// Fewer nats than the tolerance are estimated to remain.
+    Converged,
+    /// The iteration limit came first.
+    IterationLimit,
+    /// The user stopped it.
+    Stopped,
+    /// A component collapsed: it sits on the covariance floor or has no rows.
+    Degenerate,
+}
+
+impl StatusKind {
+    /// Every kind.
+    pub const ALL: [StatusKind; 4] =
+        [StatusKind::Converged, StatusKind::IterationLimit, StatusKind::Stopped, StatusKind::Degenerate];
+
+    /// The name in every face.
+    pub fn name(self) -> &'static str {
+        match self {
+            StatusKind::Converged => "converged",
+            StatusKind::IterationLimit => "iteration_limit",
+            StatusKind::Stopped => "stopped",
+            StatusKind::Degenerate => "degenerate",
+        }
+    }
+}
+
+/// What every iteration of the returned run recorded.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Trace {
+    /// Objective at the start of each iteration, then that of the returned parameters; in the standardised columns,
+    /// so that differences (nats) are those of the original ones.
+    pub objective: Vec<f64>,
+    /// Aitken's estimate of the nats still to be gained, where there is one.
+    pub nats_remaining: Vec<Option<f64>>,
+    /// Iterations after which the policy dropped or reset a component: the objective may fall there.
+    pub breaks: Vec<usize>,
+}
+
+/// A fitted model and what is known about it.
+#[derive(Clone, Debug)]
+pub struct Fit<M> {
+    /// The model, in the data's own units.
+    pub model: M,
+    /// Why the fit ended.
+    pub status: Status,
+    /// How far it can be trusted.
+    pub certificate: Certificate,
+    /// The returned run, iteration by iteration.
+    pub trace: Trace,
+    /// Iterations of the returned run.
+    pub iterations: usize,
+    /// Σ w log p(x), nats, in the data's own units.
+    pub log_likelihood: f64,
+    /// Number of used rows.
+    pub n_rows: usize,
+    /// Σ w.
+    pub total_weight: f64,
+    /// Number of free parameters.
+    pub n_free_parameters: usize,
+    /// Σ w log max_k r_k (≤ 0): what ICL adds to BIC, halved and with the other sign.
+    pub classification_term: f64,
+}
+
+impl<M> Fit<M> {
+    /// Bayesian information criterion −2ℓ + p log Σw (Schwarz 1978); lower is better.
+    pub fn bic(&self) -> f64 {
+        -2.0 * self.log_likelihood + self.n_free_parameters as f64 * self.total_weight.ln()
+    }
+
+    /// Akaike's information criterion −2ℓ + 2p (Akaike 1974); lower is better.
+    pub fn aic(&self) -> f64 {
+        -2.0 * self.log_likelihood + 2.0 * self.n_free_parameters as f64
+    }
+
+    /// Integrated completed likelihood BIC − 2 Σ w log max_k r_k (Biernacki, Celeux & Govaert 2000); lower is better.
+    pub fn icl(&self) -> f64 {
+        self.bic() - 2.0 * self.classification_term
+    }
+}
+
+/// What a long fit tells while it runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Runs to convergence finished so far, over all restarts and candidates.
+    pub done: usize,
+    /// Runs in all.
+    pub total: usize,
+    /// Best objective so far of the candidate that reported.
+    pub n_components: usize,
+}
+
+/// Ties a fit to the world outside: an interrupt flag and a listener, both optional.
+#[derive(Clone, Copy, Default)]
+pub struct Control<'a> {
+    /// Set it to stop: the fit returns what it reached.
+    pub interrupt: Option<&'a AtomicBool>,
+    /// Called after each finished run, from any thread.
+    pub progress: Option<&'a (dyn Fn(Progress) + Sync)>,
+}
+
+impl Control<'_> {
+    /// Whether the user wants to stop.
+    pub fn interrupted(&self) -> bool {
+        self.interrupt.is_some_and(|flag| flag.load(Ordering::Relaxed))
+    }
+}

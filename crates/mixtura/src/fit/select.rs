@@ -1,0 +1,115 @@
+//! Choosing the number of components and the structure by BIC, degenerate candidates last.
+
+use rayon::prelude::*;
+
+use super::estimator::GaussianMixture;
+use super::{Control, Fit, Prepared};
+use crate::data::Dense;
+use crate::error::{Error, Result};
+use crate::family::gaussian::{Gaussian, Structure};
+use crate::model::Mixture;
+
+/// One cell of the table.
+#[derive(Debug)]
+pub struct Candidate {
+    /// Number of components asked for.
+    pub n_components: usize,
+    /// Covariance structure.
+    pub structure: Structure,
+    /// The fit, or why there is none.
+    pub outcome: Result<Fit<Mixture<Gaussian>>>,
+}
+
+impl Candidate {
+    /// What the user should know of this cell; empty where there is nothing.
+    pub fn note(&self) -> String {
+        match &self.outcome {
+            Err(error) => error.to_string(),
+            Ok(fit) => {
+                let mut notes = Vec::new();
+                let floored = fit.certificate.components.iter().filter(|c| c.floor_active).count();
+                match floored {
+                    0 => {}
+                    1 => notes.push("1 component on the covariance floor".to_owned()),
+                    n => notes.push(format!("{n} components on the covariance floor")),
+                }
+                if fit.certificate.components.iter().any(|c| c.effective_count == 0.0) {
+                    notes.push("an empty component".to_owned());
+                }
+                if fit.model.weights().len() < self.n_components {
+                    notes.push(format!("{} components left", fit.model.weights().len()));
+                }
+                match fit.status.kind {
+                    super::StatusKind::IterationLimit => notes.push("not converged".to_owned()),
+                    super::StatusKind::Stopped => notes.push("interrupted".to_owned()),
+                    _ => {}
+                }
+                if fit.n_free_parameters as f64 > fit.total_weight {
+                    notes.push("more parameters than rows".to_owned());
+                }
+                notes.join("; ")
+            }
+        }
+    }
+}
+
+/// All candidates and the chosen one.
+#[derive(Debug)]
+pub struct Selection {
+    /// In the order of structures, then of K.
+    pub candidates: Vec<Candidate>,
+    /// Position of the chosen candidate.
+    pub best: usize,
+}
+
+impl GaussianMixture {
+    /// Fits every number of components and structure and chooses the least BIC among the fits in which no component
+    /// collapsed (among all, if all did). Structures that are the same family for given K and D are fitted once.
+    ///
+    /// # Errors
+    /// What makes every candidate fail.
+    pub fn select(&self, data: &Dense<'_>, names: &[String], ks: &[usize], structures: &[Structure], control: Control<'_>) -> Result<Selection> {
+        let most = ks.iter().copied().max().ok_or_else(|| Error::Usage("no number of components to try".into()))?;
+        let prepare = |one_scale| Prepared::new(data, names, one_scale, most, self.seed);
+        let spherical = structures.contains(&Structure::Spherical).then(|| prepare(true)).transpose()?;
+        let others = structures.iter().any(|s| *s != Structure::Spherical).then(|| prepare(false)).transpose()?;
+        let mut cells: Vec<(Structure, usize)> = Vec::new();
+        for &structure in structures {
+            for &k in ks {
+                let same = structure.canonical(k, crate::data::Source::n_features(data));
+                if same == structure || !structures.contains(&same) {
+                    cells.push((structure, k));
+                }
+            }
+        }
+        let candidates: Vec<Candidate> = cells
+            .into_par_iter()
+            .map(|(structure, n_components)| {
+                let prepared = if structure == Structure::Spherical { &spherical } else { &others };
+                let prepared = prepared.as_ref().expect("prepared for every structure asked for");
+                let options = GaussianMixture { n_components, structure, ..self.clone() };
+                Candidate { n_components, structure, outcome: options.fit_prepared(prepared, control) }
+            })
+            .collect();
+        let rank = |c: &Candidate| {
+            c.outcome.as_ref().ok().map(|fit| {
+                let degenerate = fit.status.kind == super::StatusKind::Degenerate;
+                (degenerate, fit.bic())
+            })
+        };
+        let mut best: Option<(usize, (bool, f64))> = None;
+        for (i, candidate) in candidates.iter().enumerate() {
+            let Some(rank) = rank(candidate) else { continue };
+            if best.is_none_or(|(_, b)| (rank.0, rank.1) < b) {
+                best = Some((i, rank));
+            }
+        }
+        match best {
+            Some((best, _)) => Ok(Selection { candidates, best }),
+            None => {
+                let mut failures = candidates.into_iter().filter_map(|c| c.outcome.err());
+                Err(failures.next().unwrap_or(Error::Interrupted))
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The stop rule: Aitken's estimate of what EM would still gain, in nats of total log-likelihood.
+//!
+//! EM converges linearly, so increments shrink by a factor a and the rest of the sum is increment · a / (1 − a)
+//! (Böhning et al. 1994). On a plateau (the neighbourhood of a saddle) increments grow, a ≥ 1, and the rule waits.
+
+/// Iterations in a row that must agree: one small increment may be chance, as where a fast direction has just died out
+/// and a slow one has not begun to show.
+const AGREE: usize = 3;
+
+/// Increments of the objective and what they promise.
+#[derive(Clone, Debug)]
+pub struct Aitken {
+    tolerance: f64,
+    noise: f64,
+    previous: Option<f64>,
+    increment: Option<f64>,
+    agreed: usize,
+}
+
+impl Aitken {
+    /// A rule with a tolerance in nats; `scale` is the size of the terms that the objective sums (rows × columns), which
+    /// says what increments are rounding.
+    pub fn new(tolerance: f64, scale: f64) -> Self {
+        // Each of the `scale` terms carries a few roundings of relative size 1e-16, and they partly cancel.
+        Aitken { tolerance, noise: 1e-15 * scale, previous: None, increment: None, agreed: 0 }
+    }
+
+    /// Takes the next objective; returns the estimate of the nats remaining, once there is one.
+    pub fn next(&mut self, objective: f64) -> Option<f64> {
+        let increment = self.previous.map(|p| objective - p);
+        let before = std::mem::replace(&mut self.increment, increment);
+        self.previous = Some(objective);
+        let noise = self.noise.max(4.0 * f64::EPSILON * objective.abs());
+        let remaining = match (before, increment) {
+            (_, Some(now)) if now.abs() <= noise => Some(0.0),
+            (Some(before), Some(now)) if now > 0.0 && before > now => Some(now * now / (before - now)),
+            _ => None,
+        };
+        self.agreed = if remaining.is_some_and(|r| r < self.tolerance) && increment.is_some_and(|i| i < self.tolerance.max(noise)) {
+            self.agreed + 1
+        } else {
+            0
+        };
+        remaining
+    }
+
+    /// Whether the last few estimates were all below the tolerance.
+    pub fn converged(&self) -> bool {
+        self.agreed >= AGREE
+    }
+
+    /// Forgets the past, as after a component was dropped or reset.
+    pub fn restart(&mut self) {
+        *self = Aitken { previous: None, increment: None, agreed: 0, ..self.clone() };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_geometric_series_is_summed_exactly() {
+        // ℓ_t = −0.8^t: what remains after t is 0.8^t.
+        let mut rule = Aitken::new(1e-3, 1.0);
+        for t in 0..200 {
+            let remaining = rule.next(-0.8_f64.powi(t));
+            if let Some(r) = remaining {
+                assert!((r - 0.8_f64.powi(t)).abs() < 1e-9, "{t}: {r}");
+            }
+            if rule.converged() {
+                // 0.8^31 is the first below 1e-3, but the increment before must be below it too; three in a row.
+                assert_eq!(t, 33);
+                return;
+            }
+        }
+        panic!("never stopped");
+    }
+
+    #[test]
+    fn a_growing_plateau_is_not_convergence() {
+        let mut rule = Aitken::new(1e-3, 1.0);
+        for t in 0..30 {
+            rule.next(-100.0 + 1e-9 * 1.5_f64.powi(t));
+            assert!(!rule.converged(), "{t}");
+        }
+    }
+
+    #[test]
+    fn a_fixed_point_is_convergence_whatever_the_tolerance() {
+        let mut rule = Aitken::new(0.0, 1.0);
+        (0..5).for_each(|_| {
+            rule.next(-3.0);
+        });
+        assert!(!rule.converged(), "a tolerance of 0 asks for all iterations");
+        let mut rule = Aitken::new(1e-12, 1.0);
+        (0..5).for_each(|_| {
+            rule.next(-3.0);
+        });
+        assert!(rule.converged());
+    }
+}

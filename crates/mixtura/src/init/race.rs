@@ -1,0 +1,112 @@
+//! The short-EM race (Biernacki, Celeux & Govaert 2003): many starts run a few iterations on the sample, the better
+//! half runs on, and the last few go to the full fit.
+
+use rayon::prelude::*;
+
+use super::{Sample, Space, Start, one_hot};
+use crate::algorithm::Batch;
+use crate::data::{Buffer, Source};
+use crate::engine::Threads;
+use crate::error::{Error, Result};
+use crate::family::Emission;
+use crate::family::gaussian::Gaussian;
+use crate::fit::{Control, Run, RunOptions, run};
+use crate::model::{LatentModel, Mixture, Posterior};
+use crate::seed::Seed;
+use crate::stats::Expectation;
+
+/// Iterations after each of which half of the field is dropped.
+const RUNGS: [usize; 3] = [4, 8, 16];
+
+/// The field and what it runs on.
+pub(crate) struct RaceOptions<'a> {
+    /// Starts, taken in turn.
+    pub(crate) starts: &'a [Start],
+    /// How many enter.
+    pub(crate) field: usize,
+    /// How many come out.
+    pub(crate) winners: usize,
+    /// EM iterations on the sample for the winners, where the sample is not the data.
+    pub(crate) polish: usize,
+    pub(crate) seed: Seed,
+}
+
+/// The starts of the default field: mostly whitened k-means, which survives units and correlation; k-means on
+/// standardised columns, better where clusters are round in them; random rows, which share no assumption with either.
+pub(crate) const DEFAULT_FIELD: [Start; 4] = [
+    Start::kmeans(Space::Whitened),
+    Start::kmeans(Space::Standardized),
+    Start::RANDOM,
+    Start { lloyd: 0, ..Start::kmeans(Space::Whitened) },
+];
+
+/// Returns the winners' parameters, best first.
+pub(crate) fn race(
+    sample: &Sample,
+    template: &Mixture<Gaussian>,
+    options: &RaceOptions<'_>,
+    control: Control<'_>,
+) -> Result<Vec<Mixture<Gaussian>>> {
+    let k = template.weights().len();
+    let mut field: Vec<(Mixture<Gaussian>, f64, bool)> = (0..options.field)
+        .into_par_iter()
+        .map(|c| {
+            let start = options.starts[c % options.starts.len()];
+            let assigned = start.assign(sample, k, options.seed.child(c as u64))?;
+            Ok((first_m_step(template, &sample.rows, &one_hot(&assigned, k))?, f64::NEG_INFINITY, false))
+        })
+        .collect::<Result<_>>()?;
+    let mut left = options.field;
+    let polish = if options.polish > 0 { Some(options.polish) } else { None };
+    let rungs = if options.field > options.winners { &RUNGS[..] } else { &[] };
+    for iterations in rungs.iter().copied().chain(polish) {
+        if control.interrupted() {
+            return Err(Error::Interrupted);
+        }
+        field = field
+            .into_par_iter()
+            .map(|(model, ..)| {
+                let run = short(model, sample, iterations, control)?;
+                Ok((run.model.clone(), run.objective(), run.degenerate()))
+            })
+            .collect::<Result<_>>()?;
+        // Stable, so that equals stay in the order of their seeds.
+        field.sort_by(|a, b| a.2.cmp(&b.2).then(b.1.total_cmp(&a.1)));
+        left = left.div_ceil(2).max(options.winners);
+        field.truncate(left);
+    }
+    field.truncate(options.winners);
+    Ok(field.into_iter().map(|(model, ..)| model).collect())
+}
+
+fn short(model: Mixture<Gaussian>, sample: &Sample, iterations: usize, control: Control<'_>) -> Result<Run<Mixture<Gaussian>>> {
+    let options = RunOptions {
+        max_iter: iterations,
+        // A winner that is within a hundredth of a nat on the sample has nothing more to learn from it.
+        tolerance: 1e-2,
+        scale: sample.total_weight * model.emission().n_features() as f64,
+    };
+    run(
+        model,
+        &mut Threads::new(&sample.rows),
+        &mut Batch(Posterior::Soft),
+        options,
+        Control { progress: None, ..control },
+        &mut |_, _, _| Ok(false),
+    )
+}
+
+/// The M-step of given responsibilities (used rows × K, row-major).
+pub(crate) fn first_m_step(template: &Mixture<Gaussian>, source: &dyn Source, resp: &[f64]) -> Result<Mixture<Gaussian>> {
+    let k = template.weights().len();
+    let mut model = template.clone();
+    let mut out = Expectation::new(model.empty_stats());
+    let (mut scratch, mut buffer) = (model.scratch(), Buffer::default());
+    for id in 0..source.n_chunks() {
+        let chunk = source.read(id, &mut buffer)?;
+        let rows = chunk.first_row..chunk.first_row + chunk.rows.n_rows();
+        model.accumulate_given(chunk, &resp[rows.start * k..rows.end * k], &mut scratch, &mut out)?;
+    }
+    model.m_step(&out.stats)?;
+    Ok(model)
+}

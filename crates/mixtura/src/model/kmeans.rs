@@ -1,0 +1,337 @@
+//! K-means: Lloyd's iterations (1982) from k-means++ centres (Arthur & Vassilvitskii 2007), with case weights.
+//!
+//! The hard-assignment limit of a spherical Gaussian mixture, kept apart because its estimate is a partition and not a
+//! density. Distances are Euclidean in the columns as given: standardise or whiten them first where units differ.
+
+use rand::RngExt;
+use rayon::prelude::*;
+
+use crate::data::{Buffer, Source, for_each_row};
+use crate::error::{Error, Result};
+use crate::seed::{Rng, Seed};
+
+/// Options of a k-means fit.
+///
+/// ```
+/// use mixtura::{KMeans, data::Dense};
+/// let rows = Dense::new(vec![0.0, 0.2, 10.0, 10.4], 1)?;
+/// let fit = KMeans::new(2).fit(&rows)?;
+/// assert!((fit.inertia - 0.1).abs() < 1e-12); // 2 · 0.1² + 2 · 0.2²
+/// # Ok::<(), mixtura::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct KMeans {
+    /// Number of clusters K.
+    pub n_clusters: usize,
+    /// Independent starts, of which the best is returned.
+    pub restarts: usize,
+    /// Most Lloyd iterations per start; they end by themselves when no row changes its cluster.
+    pub max_iter: usize,
+    /// Seed of the starts.
+    pub seed: Seed,
+}
+
+/// A finished k-means fit.
+#[derive(Clone, Debug)]
+pub struct KMeansFit {
+    /// Cluster centres, K × D.
+    pub centers: Vec<f64>,
+    /// Σ w · squared distance to the own centre.
+    pub inertia: f64,
+    /// Σ w per cluster.
+    pub counts: Vec<f64>,
+    /// Iterations of the returned start, the last one (which changed nothing) included.
+    pub iterations: usize,
+    /// Whether the assignment stopped changing before the limit.
+    pub converged: bool,
+    /// Inertia of each start.
+    pub restarts: Vec<f64>,
+}
+
+impl KMeans {
+    /// Ten k-means++ starts, 300 iterations at most, seed 0.
+    pub fn new(n_clusters: usize) -> Self {
+        KMeans { n_clusters, restarts: 10, max_iter: 300, seed: Seed::new(0) }
+    }
+
+    /// Fits from `restarts` seeded starts and returns the one of least inertia.
+    ///
+    /// # Errors
+    /// If a cell is missing, or there are fewer distinct rows than clusters.
+    pub fn fit(&self, source: &dyn Source) -> Result<KMeansFit> {
+        if self.n_clusters == 0 || self.restarts == 0 {
+            return Err(Error::Usage("k-means needs at least one cluster and one start".into()));
+        }
+        let fits: Vec<KMeansFit> = (0..self.restarts as u64)
+            .into_par_iter()
+            .map(|r| {
+                let centers = plus_plus(source, self.n_clusters, Vec::new(), &mut self.seed.child(r).rng())?;
+                self.fit_from(source, centers)
+            })
+            .collect::<Result<_>>()?;
+        let restarts: Vec<f64> = fits.iter().map(|f| f.inertia).collect();
+        let best = (0..fits.len()).fold(0, |b, i| if restarts[i] < restarts[b] { i } else { b });
+        Ok(KMeansFit { restarts, ..fits[best].clone() })
+    }
+
+    /// Lloyd's iterations from given centres (K × D).
+    ///
+    /// # Errors
+    /// If a cell is missing or the centres have the wrong size.
+    pub fn fit_from(&self, source: &dyn Source, mut centers: Vec<f64>) -> Result<KMeansFit> {
+        let (k, d) = (self.n_clusters, source.n_features());
+        if centers.len() != k * d {
+            return Err(Error::Usage(format!("{} centre values are not {k} rows of {d}", centers.len())));
+        }
+        let mut assigned = vec![u32::MAX; source.n_rows()];
+        let mut iterations = 0;
+        loop {
+            iterations += 1;
+            let pass = assign(source, &centers, &mut assigned)?;
+            let converged = pass.changed == 0;
+            if converged || iterations > self.max_iter {
+                return Ok(KMeansFit {
+                    centers,
+                    inertia: pass.inertia,
+                    counts: pass.counts,
+                    iterations: iterations - 1,
+                    converged,
+                    restarts: vec![pass.inertia],
+                });
+            }
+            centers = pass.means(&centers, source, &assigned)?;
+        }
+    }
+}
+
+/// Sums of one assignment pass; the centres of the pass are the pivots of `sums`.
+struct Pass {
+    counts: Vec<f64>,
+    sums: Vec<f64>,
+    inertia: f64,
+    changed: usize,
+}
+
+impl Pass {
+    fn merge(mut self, other: &Pass) -> Pass {
+        self.counts.iter_mut().zip(&other.counts).for_each(|(a, b)| *a += b);
+        self.sums.iter_mut().zip(&other.sums).for_each(|(a, b)| *a += b);
+        self.inertia += other.inertia;
+        self.changed += other.changed;
+        self
+    }
+
+    /// New centres; an empty cluster moves to the row that is farthest from its own centre.
+    fn means(&self, old: &[f64], source: &dyn Source, assigned: &[u32]) -> Result<Vec<f64>> {
+        let d = old.len() / self.counts.len();
+        let mut centers = old.to_vec();
+        for (k, &n) in self.counts.iter().enumerate() {
+            if n > 0.0 {
+                (0..d).for_each(|j| centers[k * d + j] += self.sums[k * d + j] / n);
+            }
+        }
+        let mut taken = Vec::new();
+        for k in (0..self.counts.len()).filter(|&k| self.counts[k] == 0.0) {
+            let mut best = (0.0, None);
+            for_each_row(source, |i, row, _, _| {
+                let own = assigned[i] as usize;
+                let distance = squared_distance(row, &old[own * d..][..d]);
+                if distance > best.0 && !taken.contains(&i) {
+                    best = (distance, Some((i, row.to_vec())));
+                }
+            })?;
+            if let Some((i, row)) = best.1 {
+                taken.push(i);
+                centers[k * d..][..d].copy_from_slice(&row);
+            }
+        }
+        Ok(centers)
+    }
+}
+
+/// Assigns every row to its nearest centre (the first of equals), chunks in parallel, sums merged in order.
+fn assign(source: &dyn Source, centers: &[f64], assigned: &mut [u32]) -> Result<Pass> {
+    let d = source.n_features();
+    let k = centers.len() / d;
+    let passes: Vec<Pass> = assigned
+        .par_chunks_mut(crate::data::CHUNK_ROWS)
+        .enumerate()
+        .map_init(Buffer::default, |buffer, (id, assigned)| {
+            let chunk = source.read(id, buffer)?;
+            let mut pass =
+                Pass { counts: vec![0.0; k], sums: vec![0.0; k * d], inertia: 0.0, changed: 0 };
+            for (i, slot) in assigned.iter_mut().enumerate() {
+                let row = chunk.rows.row(i);
+                let mut best = (0, f64::INFINITY);
+                for (c, center) in centers.chunks(d).enumerate() {
+                    let distance = squared_distance(row, center);
+                    if distance < best.1 {
+                        best = (c, distance);
+                    }
+                }
+                if best.1.is_infinite() {
+                    return Err(missing_cell(row, chunk.first_row + i));
+                }
+                let (c, w) = (best.0, chunk.weight(i));
+                pass.changed += usize::from(*slot != c as u32);
+                *slot = c as u32;
+                pass.counts[c] += w;
+                pass.inertia += w * best.1;
+                for j in 0..d {
+                    pass.sums[c * d + j] += w * (row[j] - centers[c * d + j]);
+                }
+            }
+            Ok(pass)
+        })
+        .collect::<Result<_>>()?;
+    let mut passes = passes.into_iter();
+    let first = passes.next().expect("a source has rows");
+    Ok(passes.fold(first, |sum, pass| sum.merge(&pass)))
+}
+
+fn missing_cell(row: &[f64], i: usize) -> Error {
+    match row.iter().position(|x| x.is_nan()) {
+        Some(j) => Error::Data(format!(
+            "row {}, column {} is missing: k-means needs complete rows (a mixture fit does not)",
+            i + 1,
+            j + 1
+        )),
+        None => Error::Data(format!("row {} is too far out for squared distances: rescale the columns", i + 1)),
+    }
+}
+
+/// Cluster of every row for given centres.
+///
+/// # Errors
+/// If a cell is missing.
+pub fn nearest(source: &dyn Source, centers: &[f64]) -> Result<Vec<u32>> {
+    let mut assigned = vec![u32::MAX; source.n_rows()];
+    assign(source, centers, &mut assigned)?;
+    Ok(assigned)
+}
+
+#[inline]
+fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum()
+}
+
+/// Completes `centers` (K' × D, may be empty) to K rows by k-means++: each next centre is drawn with probability
+/// proportional to weight × squared distance to the nearest centre, as the best of 2 + ⌊ln K⌋ draws. Draws go by
+/// cumulative weight, so a row of weight 2 acts as the row twice.
+///
+/// # Errors
+/// If a cell is missing or there are fewer distinct rows than centres.
+pub fn plus_plus(source: &dyn Source, k: usize, mut centers: Vec<f64>, rng: &mut Rng) -> Result<Vec<f64>> {
+    let d = source.n_features();
+    let tries = 2 + (k as f64).ln() as usize;
+    let mut closest = vec![f64::INFINITY; source.n_rows()];
+    let mut total_weight = 0.0;
+    for_each_row(source, |i, row, w, _| {
+        total_weight += w;
+        for center in centers.chunks(d) {
+            closest[i] = closest[i].min(squared_distance(row, center));
+        }
+    })?;
+    while centers.len() < k * d {
+        let first = centers.is_empty();
+        let potential = if first { total_weight } else { cumulative(source, |i, w| w * closest[i])? };
+        if !(potential > 0.0 && potential.is_finite()) {
+            // Zero: every row is a centre. Not finite: some row has a missing cell, which the next pass names.
+            nearest(source, &centers)?;
+            return Err(Error::Data(format!(
+                "there are only {} distinct rows: ask for at most that many components",
+                centers.len() / d
+            )));
+        }
+        let draws = if first { 1 } else { tries };
+        let mut marks: Vec<f64> = (0..draws).map(|_| rng.random::<f64>() * potential).collect();
+        marks.sort_by(f64::total_cmp);
+        let rows = pick(source, &marks, |i, w| if first { w } else { w * closest[i] })?;
+        let mut best: Option<(f64, &Vec<f64>)> = None;
+        for row in &rows {
+            let gain = if rows.len() == 1 {
+                0.0
+            } else {
+                let mut left = 0.0;
+                for_each_row(source, |i, other, w, _| left += w * closest[i].min(squared_distance(other, row)))?;
+                left
+            };
+            if best.is_none_or(|b| gain < b.0) {
+                best = Some((gain, row));
+            }
+        }
+        let chosen = best.expect("at least one draw").1.clone();
+        for_each_row(source, |i, row, _, _| closest[i] = closest[i].min(squared_distance(row, &chosen)))?;
+        centers.extend(chosen);
+    }
+    Ok(centers)
+}
+
+fn cumulative(source: &dyn Source, mut mass: impl FnMut(usize, f64) -> f64) -> Result<f64> {
+    let mut total = 0.0;
+    for_each_row(source, |i, _, w, _| total += mass(i, w))?;
+    Ok(total)
+}
+
+/// Rows at which the running sum of `mass` first exceeds each of the ascending marks.
+pub(crate) fn pick(
+    source: &dyn Source,
+    marks: &[f64],
+    mut mass: impl FnMut(usize, f64) -> f64,
+) -> Result<Vec<Vec<f64>>> {
+    let mut rows: Vec<Vec<f64>> = Vec::with_capacity(marks.len());
+    let mut sum = 0.0;
+    let mut last = None;
+    for_each_row(source, |i, row, w, _| {
+        let m = mass(i, w);
+        if m > 0.0 {
+            sum += m;
+            while rows.len() < marks.len() && marks[rows.len()] < sum {
+                rows.push(row.to_vec());
+            }
+            last = Some(row.to_vec());
+        }
+    })?;
+    // A mark at the very end may be missed by rounding.
+    while let (true, Some(row)) = (rows.len() < marks.len(), &last) {
+        rows.push(row.clone());
+    }
+    Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Dense;
+
+    fn rows(values: &[f64], d: usize) -> Dense<'static> {
+        Dense::new(values.to_vec(), d).unwrap()
+    }
+
+    #[test]
+    fn an_empty_cluster_is_refilled() {
+        let data = rows(&[0.0, 1.0, 10.0, 11.0], 1);
+        // The second centre owns no row at first.
+        let fit = KMeans::new(2).fit_from(&data, vec![5.0, 1000.0]).unwrap();
+        assert_eq!(fit.inertia, 1.0);
+        assert!(fit.converged);
+    }
+
+    #[test]
+    fn weights_are_repetitions() {
+        let twice = rows(&[0.0, 0.0, 1.0, 5.0, 5.0, 6.0], 1);
+        let weighted = rows(&[0.0, 1.0, 5.0, 6.0], 1).with_weights(vec![2.0, 1.0, 2.0, 1.0]).unwrap();
+        let (a, b) = (KMeans::new(2).fit(&twice).unwrap(), KMeans::new(2).fit(&weighted).unwrap());
+        // By hand: two clusters {0, 0, 1}, each of inertia 2/3.
+        assert!((a.inertia - 4.0 / 3.0).abs() < 1e-12);
+        assert!((b.inertia - 4.0 / 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn refuses_missing_cells_and_too_few_distinct_rows() {
+        let error = KMeans::new(2).fit(&rows(&[1.0, f64::NAN, 3.0], 1)).unwrap_err();
+        assert!(error.to_string().contains("row 2, column 1 is missing"), "{error}");
+        let error = KMeans::new(3).fit(&rows(&[1.0, 1.0, 2.0, 2.0], 1)).unwrap_err();
+        assert!(error.to_string().contains("only 2 distinct rows"), "{error}");
+    }
+}

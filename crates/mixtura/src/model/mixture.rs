@@ -1,0 +1,320 @@
+//! A finite mixture: mixing weights over a bank of component distributions.
+
+use mixtura_kernels::{Isa, TILE, softmax::softmax};
+use rand::RngExt;
+
+use super::{LatentModel, Posterior, Predict};
+use crate::data::Chunk;
+use crate::error::{Error, Result};
+use crate::family::{Emission, Health};
+use crate::seed::Rng;
+use crate::stats::{Expectation, Statistic};
+
+/// p(x) = Σ_k weights\[k\] · p(x | k).
+#[derive(Clone, Debug)]
+pub struct Mixture<E> {
+    weights: Vec<f64>,
+    emission: E,
+}
+
+/// Effective counts and the emission's own statistics.
+#[derive(Clone, Debug)]
+pub struct MixtureStats<S> {
+    /// Σ responsibilities per component.
+    pub counts: Vec<f64>,
+    /// What the components' M-step needs.
+    pub emission: S,
+}
+
+impl<S: Statistic> Statistic for MixtureStats<S> {
+    fn clear(&mut self) {
+        self.counts.fill(0.0);
+        self.emission.clear();
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.counts.iter_mut().zip(&other.counts).for_each(|(a, b)| *a += b);
+        self.emission.merge(&other.emission);
+    }
+
+    fn scale(&mut self, c: f64) {
+        self.counts.iter_mut().for_each(|a| *a *= c);
+        self.emission.scale(c);
+    }
+}
+
+impl<E: Emission> Mixture<E> {
+    /// A mixture with the given weights (they must sum to 1 up to rounding; they are normalised).
+    ///
+    /// # Errors
+    /// If the number of weights is not the number of components, or they are not a distribution.
+    pub fn new(mut weights: Vec<f64>, emission: E) -> Result<Self> {
+        if weights.len() != emission.n_components() {
+            return Err(Error::Model(format!(
+                "{} mixing weights are given for {} components",
+                weights.len(),
+                emission.n_components()
+            )));
+        }
+        if let Some(k) = weights.iter().position(|w| !(*w >= 0.0 && w.is_finite())) {
+            return Err(Error::Model(format!(
+                "the mixing weight of component {k} is {}: weights must be finite and not negative",
+                weights[k]
+            )));
+        }
+        let total: f64 = weights.iter().sum();
+        // Weights typed by hand with five digits are welcome; anything further off is a mistake.
+        if (total - 1.0).abs() > 1e-4 {
+            return Err(Error::Model(format!("the mixing weights sum to {total}, not 1")));
+        }
+        weights.iter_mut().for_each(|w| *w /= total);
+        Ok(Mixture { weights, emission })
+    }
+
+    /// Equal weights over a bank.
+    pub fn equal(emission: E) -> Self {
+        let k = emission.n_components();
+        Mixture { weights: vec![1.0 / k as f64; k], emission }
+    }
+
+    /// Mixing weights, one per component.
+    pub fn weights(&self) -> &[f64] {
+        &self.weights
+    }
+
+    /// The component distributions.
+    pub fn emission(&self) -> &E {
+        &self.emission
+    }
+
+    /// Replaces the component distributions (the same ones in other units, say).
+    pub fn with_emission(self, emission: E) -> Self {
+        assert_eq!(emission.n_components(), self.weights.len());
+        Mixture { emission, ..self }
+    }
+
+    /// Keeps the given components, in the given order, and normalises the weights.
+    pub fn select_components(&mut self, keep: &[usize]) {
+        self.weights = keep.iter().map(|&k| self.weights[k]).collect();
+        let total: f64 = self.weights.iter().sum();
+        self.weights.iter_mut().for_each(|w| *w /= total);
+        self.emission.select_components(keep);
+    }
+
+    /// Restarts component `k` as component `j` of `from`, with weight 1/K; the others shrink to make room.
+    pub fn reset_component(&mut self, k: usize, from: &E, j: usize) {
+        self.emission.set_component(k, from, j);
+        self.weights[k] = 0.0;
+        let rest: f64 = self.weights.iter().sum();
+        let share = 1.0 / self.weights.len() as f64;
+        self.weights.iter_mut().for_each(|w| *w *= (1.0 - share) / rest);
+        self.weights[k] = share;
+    }
+
+    /// Draws one row into `out` and returns its component.
+    pub fn sample(&self, rng: &mut Rng, out: &mut [f64]) -> usize {
+        let mut u: f64 = rng.random();
+        let last = self.weights.len() - 1;
+        let k = self.weights[..last].iter().position(|w| {
+            u -= w;
+            u < 0.0
+        });
+        let k = k.unwrap_or(last);
+        self.emission.sample(k, rng, out);
+        k
+    }
+
+    /// log(weight · density) of a tile, component-major.
+    fn log_joint(&self, chunk: Chunk<'_>, from: usize, to: usize, scratch: &mut MixtureScratch<E>) {
+        self.emission.log_density(chunk.rows.slice(from, to), &mut scratch.emission, &mut scratch.resp);
+        for (k, w) in self.weights.iter().enumerate() {
+            let ln = w.ln();
+            for v in &mut scratch.resp[k * TILE..][..to - from] {
+                *v += ln;
+            }
+        }
+    }
+}
+
+/// Per-thread memory of a mixture's E-step.
+#[derive(Debug)]
+pub struct MixtureScratch<E: Emission> {
+    isa: Isa,
+    emission: E::Scratch,
+    /// K × TILE: log-densities, then responsibilities.
+    resp: Vec<f64>,
+    log_density: Vec<f64>,
+}
+
+impl<E: Emission> MixtureScratch<E> {
+    /// Responsibilities and log-densities of the `n` rows whose log-joints are in `resp`. A row so far out that every
+    /// density is 0 keeps the prior weights.
+    fn normalise(&mut self, n: usize, weights: &[f64]) {
+        softmax(self.isa, &mut self.resp, n, weights.len(), &mut self.log_density);
+        for t in 0..n {
+            if self.log_density[t].is_nan() {
+                self.log_density[t] = f64::NEG_INFINITY;
+                weights.iter().enumerate().for_each(|(k, w)| self.resp[k * TILE + t] = *w);
+            }
+        }
+    }
+
+    fn harden(&mut self, n: usize, k: usize) {
+        for t in 0..n {
+            let best = (0..k).fold(0, |b, c| if self.resp[c * TILE + t] > self.resp[b * TILE + t] { c } else { b });
+            (0..k).for_each(|c| self.resp[c * TILE + t] = f64::from(u8::from(c == best)));
+        }
+    }
+
+    fn weigh(&mut self, chunk: Chunk<'_>, from: usize, n: usize, k: usize) {
+        if let Some(weights) = chunk.weights {
+            for c in 0..k {
+                for (r, w) in self.resp[c * TILE..][..n].iter_mut().zip(&weights[from..]) {
+                    *r *= w;
+                }
+            }
+        }
+    }
+}
+
+fn tiles(n_rows: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..n_rows).step_by(TILE).map(move |from| (from, (from + TILE).min(n_rows)))
+}
+
+impl<E: Emission> LatentModel for Mixture<E> {
+    type Stats = MixtureStats<E::Stats>;
+    type Scratch = MixtureScratch<E>;
+
+    fn empty_stats(&self) -> Self::Stats {
+        MixtureStats { counts: vec![0.0; self.weights.len()], emission: self.emission.empty_stats() }
+    }
+
+    fn scratch(&self) -> Self::Scratch {
+        MixtureScratch {
+            isa: Isa::detect(),
+            emission: self.emission.scratch(),
+            resp: vec![0.0; self.weights.len() * TILE],
+            log_density: vec![0.0; TILE],
+        }
+    }
+
+    fn e_step(
+        &self,
+        chunk: Chunk<'_>,
+        posterior: Posterior,
+        scratch: &mut Self::Scratch,
+        out: &mut Expectation<Self::Stats>,
+    ) -> Result<()> {
+        let k = self.weights.len();
+        for (from, to) in tiles(chunk.rows.n_rows()) {
+            let n = to - from;
+            self.log_joint(chunk, from, to, scratch);
+            if chunk.labels.is_some() {
+                for t in 0..n {
+                    let Some(known) = chunk.label(from + t) else { continue };
+                    check_label(known, k)?;
+                    (0..k).filter(|c| *c != known).for_each(|c| scratch.resp[c * TILE + t] = f64::NEG_INFINITY);
+                }
+            }
+            scratch.normalise(n, &self.weights);
+            if posterior == Posterior::Hard {
+                scratch.harden(n, k);
+            }
+            for t in 0..n {
+                let w = chunk.weight(from + t);
+                out.log_likelihood += w * scratch.log_density[t];
+                out.weight += w;
+            }
+            scratch.weigh(chunk, from, n, k);
+            self.add_tile(chunk, from, to, scratch, &mut out.stats);
+        }
+        Ok(())
+    }
+
+    fn accumulate_given(
+        &self,
+        chunk: Chunk<'_>,
+        resp: &[f64],
+        scratch: &mut Self::Scratch,
+        out: &mut Expectation<Self::Stats>,
+    ) -> Result<()> {
+        let k = self.weights.len();
+        for (from, to) in tiles(chunk.rows.n_rows()) {
+            let n = to - from;
+            // The densities leave in the scratch what `accumulate` needs.
+            self.log_joint(chunk, from, to, scratch);
+            for t in 0..n {
+                let row = &resp[(from + t) * k..][..k];
+                let known = chunk.label(from + t);
+                if let Some(known) = known {
+                    check_label(known, k)?;
+                }
+                for c in 0..k {
+                    scratch.resp[c * TILE + t] = known.map_or(row[c], |l| f64::from(u8::from(l == c)));
+                }
+                out.weight += chunk.weight(from + t);
+            }
+            scratch.weigh(chunk, from, n, k);
+            self.add_tile(chunk, from, to, scratch, &mut out.stats);
+        }
+        Ok(())
+    }
+
+    fn m_step(&mut self, stats: &Self::Stats) -> Result<Health> {
+        let total: f64 = stats.counts.iter().sum();
+        for (w, c) in self.weights.iter_mut().zip(&stats.counts) {
+            *w = c / total;
+        }
+        self.emission.maximize(&stats.emission)
+    }
+
+    fn log_prior(&self) -> f64 {
+        self.emission.log_prior()
+    }
+
+    fn n_free_parameters(&self) -> usize {
+        self.weights.len() - 1 + self.emission.n_free_parameters()
+    }
+}
+
+impl<E: Emission> Mixture<E> {
+    fn add_tile(
+        &self,
+        chunk: Chunk<'_>,
+        from: usize,
+        to: usize,
+        scratch: &mut MixtureScratch<E>,
+        stats: &mut MixtureStats<E::Stats>,
+    ) {
+        for (k, count) in stats.counts.iter_mut().enumerate() {
+            *count += scratch.resp[k * TILE..][..to - from].iter().sum::<f64>();
+        }
+        let MixtureScratch { emission, resp, .. } = scratch;
+        self.emission.accumulate(chunk.rows.slice(from, to), resp, emission, &mut stats.emission);
+    }
+}
+
+fn check_label(known: usize, k: usize) -> Result<()> {
+    if known >= k {
+        return Err(Error::Data(format!("a row is labelled component {known}, but there are only {k} components")));
+    }
+    Ok(())
+}
+
+impl<E: Emission> Predict for Mixture<E> {
+    fn n_components(&self) -> usize {
+        self.weights.len()
+    }
+
+    fn posterior(&self, chunk: Chunk<'_>, scratch: &mut Self::Scratch, resp: &mut [f64], log_density: &mut [f64]) {
+        let k = self.weights.len();
+        for (from, to) in tiles(chunk.rows.n_rows()) {
+            self.log_joint(chunk, from, to, scratch);
+            scratch.normalise(to - from, &self.weights);
+            for t in from..to {
+                (0..k).for_each(|c| resp[t * k + c] = scratch.resp[c * TILE + t - from]);
+                log_density[t] = scratch.log_density[t - from];
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Latent-variable models: an E-step, an M-step and the objective that they climb.
+
+mod mixture;
+pub mod kmeans;
+
+pub use mixture::{Mixture, MixtureStats};
+
+use crate::data::Chunk;
+use crate::error::Result;
+use crate::family::Health;
+use crate::stats::{Expectation, Statistic};
+
+/// How the E-step uses p(z | x).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Posterior {
+    /// As it is: EM.
+    Soft,
+    /// All weight on the most probable component: classification EM (Celeux & Govaert 1992).
+    Hard,
+}
+
+/// An E-step, an M-step, and the objective that they climb: log-likelihood + log prior.
+pub trait LatentModel: Clone + Send + Sync {
+    /// What the E-step collects.
+    type Stats: Statistic;
+    /// Per-thread memory.
+    type Scratch: Send;
+
+    /// The zero statistic for an E-step at the current parameters.
+    fn empty_stats(&self) -> Self::Stats;
+    /// Memory for one thread, good for E-steps at the current parameters.
+    fn scratch(&self) -> Self::Scratch;
+
+    /// Adds the expected statistics, log-likelihood and weight of a chunk to `out`.
+    ///
+    /// # Errors
+    /// If the chunk cannot belong to the model (a label beyond its components, say).
+    fn e_step(
+        &self,
+        chunk: Chunk<'_>,
+        posterior: Posterior,
+        scratch: &mut Self::Scratch,
+        out: &mut Expectation<Self::Stats>,
+    ) -> Result<()>;
+
+    /// Adds the statistics that given responsibilities (rows × K, row-major) make: the first M-step of a start, hard
+    /// labels, a user's own responsibilities. Known components of the chunk override them.
+    ///
+    /// # Errors
+    /// As [`LatentModel::e_step`].
+    fn accumulate_given(
+        &self,
+        chunk: Chunk<'_>,
+        resp: &[f64],
+        scratch: &mut Self::Scratch,
+        out: &mut Expectation<Self::Stats>,
+    ) -> Result<()>;
+
+    /// Sets the parameters to the maximum of Q given the statistics.
+    ///
+    /// # Errors
+    /// If no valid parameters exist.
+    fn m_step(&mut self, stats: &Self::Stats) -> Result<Health>;
+
+    /// log prior of the parameters; 0 for maximum likelihood.
+    fn log_prior(&self) -> f64 {
+        0.0
+    }
+    /// Number of free parameters, for the information criteria.
+    fn n_free_parameters(&self) -> usize;
+}
+
+/// Per-row results of a fitted model: the only place where N × K can appear, and then one chunk at a time.
+pub trait Predict: LatentModel {
+    /// Number of components.
+    fn n_components(&self) -> usize;
+    /// Writes responsibilities (rows × K, row-major) and log-densities (one per row) of a chunk. Known components are
+    /// not used.
+    fn posterior(&self, chunk: Chunk<'_>, scratch: &mut Self::Scratch, resp: &mut [f64], log_density: &mut [f64]);
+}
