@@ -1,2 +1,72 @@
-//! x
-fn main(){}
+//! The `mixtura` command: Gaussian mixtures fitted, explained, saved and used.
+
+mod cluster;
+mod completions;
+mod data;
+mod describe;
+mod failure;
+mod fit;
+mod fit_json;
+mod flags;
+mod fingerprint;
+mod interrupt;
+mod model_file;
+mod output;
+mod predict;
+mod progress;
+mod sample;
+mod score;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  mixtura fit data.csv                       choose K and the structure, fit, explain, save
+  mixtura predict data.mixtura.json new.csv  the component of every row
+  mixtura describe data.mixtura.json         what a saved model says
+
+Exit codes: 0 fitted (also when not converged: that is said), 2 usage, 3 unusable data or model,
+4 input or output failed, 130 interrupted.";
+
+/// Gaussian mixtures by Expectation-Maximization: a data file in, a trustworthy fitted mixture out.
+#[derive(Parser)]
+#[command(name = "mixtura", version, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Fit(fit::Args),
+    Predict(predict::Args),
+    Score(score::Args),
+    Sample(sample::Args),
+    Describe(describe::Args),
+    Cluster(cluster::Args),
+    Completions(completions::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = interrupt::install().and_then(|()| match cli.command {
+        Command::Fit(args) => fit::run(args),
+        Command::Predict(args) => predict::run(args),
+        Command::Score(args) => score::run(args),
+        Command::Sample(args) => sample::run(args),
+        Command::Describe(args) => describe::run(args),
+        Command::Cluster(args) => cluster::run(args),
+        Command::Completions(args) => completions::run(args),
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if let Some(sentence) = &failure.sentence {
+                eprintln!("mixtura: {sentence}");
+            }
+            ExitCode::from(failure.code)
+        }
+    }
+}

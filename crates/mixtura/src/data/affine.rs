@@ -19,6 +19,7 @@ pub struct Affine {
 #[derive(Clone, Debug)]
 pub struct Standardized<'a> {
     source: &'a dyn Source,
+    labelled: bool,
     /// 1 / scale: exact, since scales are powers of two.
     inverse: Vec<f64>,
     /// The map from original to standardised columns.
@@ -115,7 +116,7 @@ pub fn standardize<'a>(source: &'a dyn Source, names: &[String]) -> Result<Stand
         variances[j] = (sd / inner) * (sd / inner);
     }
     let inverse = affine.scale.iter().map(|s| 1.0 / s).collect();
-    Ok(Standardized { source, inverse, affine, variances, observed, total_weight })
+    Ok(Standardized { source, labelled: true, inverse, affine, variances, observed, total_weight })
 }
 
 /// The power of two nearest to a positive number; 1 for 0.
@@ -134,6 +135,11 @@ impl Standardized<'_> {
         self.affine.scale.fill(largest);
         self.inverse.fill(1.0 / largest);
         self
+    }
+
+    /// The same rows with all components unknown.
+    pub fn without_labels(&self) -> Self {
+        Standardized { labelled: false, ..self.clone() }
     }
 
     /// log |d standardised / d original| summed over the observed cells: what must be added to a log-likelihood of the
@@ -163,6 +169,7 @@ impl Source for Standardized<'_> {
                 to[j] = (from[j] - self.affine.shift[j]) * self.inverse[j];
             }
         }
-        Ok(Chunk { rows: Rows::new(values, d), ..chunk })
+        let labels = chunk.labels.filter(|_| self.labelled);
+        Ok(Chunk { rows: Rows::new(values, d), labels, ..chunk })
     }
 }

@@ -280,8 +280,8 @@ impl GaussianMixture {
             Init::KMeans => one(Start::kmeans(Space::Original)),
             Init::Random => one(Start::RANDOM),
             Init::Labels => one(Start { lloyd: 0, ..Start::kmeans(Space::Whitened) }),
-            Init::ShortEm => (vec![Start::RANDOM], field(64.0)),
-            _ => (DEFAULT_FIELD.to_vec(), field(64.0)),
+            Init::ShortEm => (vec![Start::RANDOM], field(128.0)),
+            _ => (DEFAULT_FIELD.to_vec(), field(128.0)),
         };
         let options = RaceOptions {
             starts: &starts,

@@ -35,11 +35,13 @@ impl<'a> Prepared<'a> {
     pub fn new(data: &'a Dense<'a>, names: &[String], one_scale: bool, most_components: usize, seed: Seed) -> Result<Self> {
         let standardized = standardize(data, names)?;
         let data_rows = if one_scale { standardized.with_one_scale() } else { standardized };
-        let (reference, covariance) = reference(&data_rows)?;
+        // One component cannot carry the labels of several.
+        let unlabelled = data_rows.without_labels();
+        let (reference, covariance) = reference(&unlabelled)?;
         let floor = Floor::relative(&covariance, data_rows.n_features());
         let reference = Mixture::equal(reference.with_floor(floor.clone()));
         // One more M-step under the final floor fills the directions without spread.
-        let reference = refit(reference, &data_rows)?.emission().clone();
+        let reference = refit(reference, &unlabelled)?.emission().clone();
         let sample = Sample::new(&data_rows, &reference, seed.child(SAMPLE))?;
         let n_distinct = distinct_rows(&data_rows, most_components)?;
         Ok(Prepared { data: data_rows, reference, floor, sample, n_distinct, n_labels: data.n_labels() })

@@ -1,7 +1,8 @@
-//! Starts: hard assignments of a sample of rows, from which a first M-step makes parameters.
+//! Starts: responsibilities of a sample of rows, from which a first M-step makes parameters.
 //!
-//! Every start picks K centres, improves them by a few Lloyd iterations or not at all, and assigns each row to its
-//! nearest centre. What differs is the space in which "near" is measured and how centres are picked.
+//! Every start picks K centres, improves them by a few Lloyd iterations or not at all, and assigns the rows to them.
+//! What differs is the space in which "near" is measured, how centres are picked, and whether a row goes to its
+//! nearest centre or is shared.
 
 mod race;
 mod sample;
@@ -11,7 +12,7 @@ pub(crate) use sample::Sample;
 
 use rand::RngExt;
 
-use crate::data::{Dense, Source};
+use crate::data::{Dense, Source, for_each_row};
 use crate::error::Result;
 use crate::model::kmeans::{KMeans, nearest, pick, plus_plus};
 use crate::seed::Seed;
@@ -36,7 +37,17 @@ pub enum Seeding {
     RandomRows,
 }
 
-/// A way to make hard assignments.
+/// How rows are given to centres.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Assignment {
+    /// All to the nearest centre: components that tile the data.
+    Nearest,
+    /// Shared as by Gaussians of equal weight that each have a K-th of the data's volume: components that overlap, from
+    /// which EM can reach a narrow component inside a wide one.
+    Shared,
+}
+
+/// A way to make first responsibilities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Start {
     /// Coordinates of the distances.
@@ -45,20 +56,27 @@ pub struct Start {
     pub seeding: Seeding,
     /// Lloyd iterations after that.
     pub lloyd: usize,
+    /// How rows are given to centres.
+    pub assignment: Assignment,
 }
 
 impl Start {
     /// k-means in the given coordinates.
     pub const fn kmeans(space: Space) -> Self {
         // Lloyd gains most in its first iterations; EM takes over from there.
-        Start { space, seeding: Seeding::PlusPlus, lloyd: 20 }
+        Start { space, seeding: Seeding::PlusPlus, lloyd: 20, assignment: Assignment::Nearest }
     }
 
     /// Random rows as centres, distances in whitened coordinates.
-    pub const RANDOM: Start = Start { space: Space::Whitened, seeding: Seeding::RandomRows, lloyd: 0 };
+    pub const RANDOM: Start = Start {
+        space: Space::Whitened,
+        seeding: Seeding::RandomRows,
+        lloyd: 0,
+        assignment: Assignment::Nearest,
+    };
 
-    /// Component of every row of the sample. Where rows are labelled, component c starts at the centre of label c.
-    pub(crate) fn assign(self, sample: &Sample, k: usize, seed: Seed) -> Result<Vec<u32>> {
+    /// Responsibilities (rows × K) of the sample. Where rows are labelled, component c starts at the centre of label c.
+    pub(crate) fn responsibilities(self, sample: &Sample, k: usize, seed: Seed) -> Result<Vec<f64>> {
         let rows = sample.view(self.space);
         let mut rng = seed.rng();
         let labelled = sample.label_centers(&rows, k)?;
@@ -73,16 +91,34 @@ impl Start {
                 centers
             }
         };
-        if self.lloyd == 0 {
-            return nearest(&rows, &centers);
-        }
         let kmeans = KMeans { n_clusters: k, restarts: 1, max_iter: self.lloyd, seed };
-        nearest(&rows, &kmeans.fit_from(&rows, centers)?.centers)
+        let centers = if self.lloyd == 0 { centers } else { kmeans.fit_from(&rows, centers)?.centers };
+        match self.assignment {
+            Assignment::Nearest => Ok(one_hot(&nearest(&rows, &centers)?, k)),
+            Assignment::Shared => shared(&rows, &centers, k),
+        }
     }
 }
 
+fn shared(rows: &SampleRows<'_>, centers: &[f64], k: usize) -> Result<Vec<f64>> {
+    let d = rows.n_features();
+    let precision = (k as f64).powf(2.0 / d as f64);
+    let mut resp = vec![0.0; rows.n_rows() * k];
+    for_each_row(rows, |i, row, _, _| {
+        let out = &mut resp[i * k..][..k];
+        for (r, center) in out.iter_mut().zip(centers.chunks(d)) {
+            *r = row.iter().zip(center).map(|(x, c)| (x - c) * (x - c)).sum::<f64>() * precision;
+        }
+        let least = out.iter().copied().fold(f64::INFINITY, f64::min);
+        out.iter_mut().for_each(|r| *r = (-0.5 * (*r - least)).exp());
+        let total: f64 = out.iter().sum();
+        out.iter_mut().for_each(|r| *r /= total);
+    })?;
+    Ok(resp)
+}
+
 /// One-hot responsibilities (rows × K) of an assignment.
-pub(crate) fn one_hot(assigned: &[u32], k: usize) -> Vec<f64> {
+fn one_hot(assigned: &[u32], k: usize) -> Vec<f64> {
     let mut resp = vec![0.0; assigned.len() * k];
     assigned.iter().enumerate().for_each(|(i, &c)| resp[i * k + c as usize] = 1.0);
     resp

@@ -3,7 +3,7 @@
 
 use rayon::prelude::*;
 
-use super::{Sample, Space, Start, one_hot};
+use super::{Assignment, Sample, Space, Start};
 use crate::algorithm::Batch;
 use crate::data::{Buffer, Source};
 use crate::engine::Threads;
@@ -37,7 +37,7 @@ pub(crate) const DEFAULT_FIELD: [Start; 4] = [
     Start::kmeans(Space::Whitened),
     Start::kmeans(Space::Standardized),
     Start::RANDOM,
-    Start { lloyd: 0, ..Start::kmeans(Space::Whitened) },
+    Start { assignment: Assignment::Shared, ..Start::RANDOM },
 ];
 
 /// Returns the winners' parameters, best first.
@@ -52,8 +52,8 @@ pub(crate) fn race(
         .into_par_iter()
         .map(|c| {
             let start = options.starts[c % options.starts.len()];
-            let assigned = start.assign(sample, k, options.seed.child(c as u64))?;
-            Ok((first_m_step(template, &sample.rows, &one_hot(&assigned, k))?, f64::NEG_INFINITY, false))
+            let resp = start.responsibilities(sample, k, options.seed.child(c as u64))?;
+            Ok((first_m_step(template, &sample.rows, &resp)?, f64::NEG_INFINITY, false))
         })
         .collect::<Result<_>>()?;
     let mut left = options.field;

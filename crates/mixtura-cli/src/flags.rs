@@ -1,0 +1,136 @@
+//! The flags that several subcommands share, and what their values mean.
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use clap::Args;
+use mixtura::catalog;
+use mixtura::family::gaussian::Structure;
+use mixtura::fit::Collapse;
+use mixtura_io::ReadOptions;
+
+use crate::failure::Failure;
+
+/// Which columns of the file are data.
+#[derive(Args, Debug)]
+pub(crate) struct Columns {
+    /// Columns to use, by name or by position from 1 [default: every numeric one]
+    #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
+    pub(crate) columns: Option<Vec<String>>,
+    /// Column of case weights (frequencies): 2 is the row twice, 0 no row
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) weights_column: Option<String>,
+}
+
+impl Columns {
+    pub(crate) fn options(&self, label_column: Option<&String>) -> ReadOptions {
+        ReadOptions {
+            columns: self.columns.clone(),
+            weights_column: self.weights_column.clone(),
+            label_column: label_column.cloned(),
+        }
+    }
+}
+
+/// How many processor cores work.
+#[derive(Args, Debug)]
+pub(crate) struct Threads {
+    /// Threads to use; the results are the same bits for any number [default: all cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+impl Threads {
+    /// Sets up the pool of the whole process; called once.
+    pub(crate) fn apply(&self) -> Result<(), Failure> {
+        match self.threads {
+            None => Ok(()),
+            Some(0) => Err(Failure::usage("--threads 0 leaves nobody to work: use at least 1")),
+            Some(n) => rayon::ThreadPoolBuilder::new()
+                .num_threads(n)
+                .build_global()
+                .map_err(|error| Failure::usage(format!("--threads {n}: {error}"))),
+        }
+    }
+}
+
+/// Values that `-k A..B` may span: a table of more is not a choice but a mistake.
+const MOST_VALUES: usize = 1000;
+
+/// Reads `3` or `1..9` (9 included).
+pub(crate) fn components(text: &str) -> Result<RangeInclusive<usize>, String> {
+    let number = |t: &str| t.trim().parse::<usize>().ok().filter(|n| *n > 0);
+    let range = match text.split_once("..") {
+        None => number(text).map(|k| k..=k),
+        Some((a, b)) => number(a).zip(number(b)).map(|(a, b)| a..=b),
+    };
+    let range = range.ok_or("use a number from 1, or a range such as 1..9 (9 included)")?;
+    match range.end().checked_sub(*range.start()) {
+        None => Err(format!("the range {text} is empty: write the smaller number first")),
+        Some(span) if span >= MOST_VALUES => Err(format!("a range may hold at most {MOST_VALUES} values")),
+        Some(_) => Ok(range),
+    }
+}
+
+/// Covariance structures to try; `auto` is all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Covariance {
+    Auto,
+    One(Structure),
+}
+
+pub(crate) fn covariance(text: &str) -> Result<Covariance, String> {
+    if text == "auto" {
+        return Ok(Covariance::Auto);
+    }
+    catalog::structure(text).map(Covariance::One).map_err(|error| format!("{error}, or auto"))
+}
+
+pub(crate) fn collapse(text: &str) -> Result<Collapse, String> {
+    let names: Vec<&str> = catalog::COLLAPSE.iter().map(|(name, _)| *name).collect();
+    let found = catalog::COLLAPSE.iter().find(|(name, _)| *name == text);
+    found.map(|(_, policy)| *policy).ok_or_else(|| format!("use one of {}", names.join(", ")))
+}
+
+/// Where a fit starts, as typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Init {
+    Auto,
+    WhitenedKMeans,
+    KMeans,
+    Random,
+    ShortEm,
+    Labels,
+    Params(PathBuf),
+}
+
+pub(crate) fn init(text: &str) -> Result<Init, String> {
+    if let Some(path) = text.strip_prefix("params=")
+        && !path.is_empty()
+    {
+        return Ok(Init::Params(path.into()));
+    }
+    match text {
+        "auto" => Ok(Init::Auto),
+        "whitened-kmeans" => Ok(Init::WhitenedKMeans),
+        "kmeans" => Ok(Init::KMeans),
+        "random" => Ok(Init::Random),
+        "short-em" => Ok(Init::ShortEm),
+        "labels" => Ok(Init::Labels),
+        _ => Err("use auto, whitened-kmeans, kmeans, random, short-em, labels or params=FILE".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_include_their_end() {
+        assert_eq!(components("1..9"), Ok(1..=9));
+        assert_eq!(components("3"), Ok(3..=3));
+        for bad in ["0", "0..3", "4..2", "", "..", "1..", "-1", "1.5", "1..2000", "1..=9"] {
+            assert!(components(bad).is_err(), "{bad}");
+        }
+    }
+}

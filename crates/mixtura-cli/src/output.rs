@@ -1,0 +1,88 @@
+//! Where results go: standard output or a file that is written whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, ErrorKind, Read, Write};
+use std::path::Path;
+
+use crate::failure::{Failure, IO};
+
+/// Writes to a file, or to standard output where none is given or it is "-".
+pub(crate) fn write(
+    path: Option<&str>,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), Failure> {
+    match path {
+        None | Some("-") => print(write),
+        Some(path) => Ok(mixtura_io::write_atomic(path, write)?),
+    }
+}
+
+/// Writes to standard output; a reader that has gone is no error.
+pub(crate) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            // What is still buffered cannot be written either, and trying again on drop could not say so.
+            let _ = out.into_parts();
+            Err(match error.kind() {
+                ErrorKind::BrokenPipe => Failure::quiet(),
+                _ => Failure::new(IO, format!("cannot write standard output: {error}")),
+            })
+        }
+    }
+}
+
+/// One JSON object on standard output.
+pub(crate) fn json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    print(|out| {
+        serde_json::to_writer_pretty(&mut *out, value)?;
+        writeln!(out)
+    })
+}
+
+/// A number so that reading it gives the same bits: plain where that is short, else with an exponent.
+pub(crate) fn number(out: &mut impl Write, x: f64) -> io::Result<()> {
+    if x == 0.0 || !x.is_finite() || (1e-5..1e16).contains(&x.abs()) { write!(out, "{x}") } else { write!(out, "{x:e}") }
+}
+
+/// A CSV cell of a column name.
+pub(crate) fn csv_name(name: &str) -> String {
+    if name.contains([',', '"', '\n', '\r']) || name.trim() != name {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    } else {
+        name.to_owned()
+    }
+}
+
+/// Refuses, before any work is done, a model's target that cannot be written or is somebody's other file.
+pub(crate) fn check_target(path: &str) -> Result<(), Failure> {
+    let target = Path::new(path);
+    match fs::metadata(target) {
+        Ok(kind) if kind.is_dir() => {
+            Err(Failure::new(IO, format!("cannot write {path}: it is a folder; choose a file with --out")))
+        }
+        Ok(kind) if kind.is_file() && kind.len() > 0 && !is_model(target) => Err(Failure::new(
+            IO,
+            format!("{path} exists and is not a mixtura model: it is left alone; choose another file with --out"),
+        )),
+        Ok(_) => Ok(()),
+        Err(_) => {
+            let folder = target.parent().filter(|p| *p != Path::new("")).unwrap_or(Path::new("."));
+            if folder.is_dir() {
+                return Ok(());
+            }
+            Err(Failure::new(
+                IO,
+                format!("cannot write {path}: there is no folder {}; choose another file with --out", folder.display()),
+            ))
+        }
+    }
+}
+
+/// Whether a file begins as model files do. One that cannot be read is nobody's to overwrite.
+fn is_model(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(200).read_to_end(&mut head));
+    read.is_ok() && String::from_utf8_lossy(&head).contains("\"mixtura-model\"")
+}

@@ -1,0 +1,165 @@
+//! `mixtura predict`: component, responsibilities and log-density of every row of a file.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+
+use mixtura::data::{Buffer, CHUNK_ROWS, Dense, Source};
+use mixtura::model::{LatentModel, Predict};
+use mixtura::persist::SavedModel;
+use mixtura_io::{ReadError, ReadOptions, Table, read_table};
+use rayon::prelude::*;
+
+use crate::failure::{Failure, INTERRUPTED, UNUSABLE};
+use crate::flags::Threads;
+use crate::{data, interrupt, model_file, output};
+
+const EXAMPLES: &str = "\
+Examples:
+  mixtura predict iris.mixtura.json new.csv
+  mixtura predict iris.mixtura.json new.csv --proba --log-density --out labels.csv
+  tail -n 100 log.csv | mixtura predict model.json -";
+
+/// Assign every row of a file to its most probable component, as CSV
+///
+/// The file's columns are matched to the model's by name; others are ignored; cells may be missing. One line per row in
+/// the file's order, components counted from 0. Cells that do not fit a 64-bit number are written as -inf.
+#[derive(clap::Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Model file
+    model: PathBuf,
+    /// Data: CSV, TSV or NPY, plain or gzipped; - is standard input
+    file: String,
+    /// Add the responsibilities p0, p1, …
+    #[arg(long)]
+    proba: bool,
+    /// Add the log-density of the row, in nats
+    #[arg(long)]
+    log_density: bool,
+    #[command(flatten)]
+    threads: Threads,
+    /// File to write [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    out: Option<String>,
+}
+
+pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    args.threads.apply()?;
+    let saved = model_file::read(&args.model)?;
+    let mut table = read_for(&saved, &args.file, None)?;
+    let rows = data::dense(&mut table)?;
+    let k = saved.model.weights().len();
+    let mut header = "component".to_owned();
+    if args.proba {
+        (0..k).for_each(|c| header.push_str(&format!(",p{c}")));
+    }
+    if args.log_density {
+        header.push_str(",log_density");
+    }
+    let stop = interrupt::polled();
+    let written = output::write(args.out.as_deref(), |out| {
+        writeln!(out, "{header}")?;
+        // Chunks are worked on together and written in order; memory holds a few of them, however long the file.
+        let together = 4 * rayon::current_num_threads();
+        for first in (0..rows.n_chunks()).step_by(together) {
+            if stop.load(Ordering::Relaxed) {
+                return Err(io::Error::from(ErrorKind::Interrupted));
+            }
+            let ids = first..(first + together).min(rows.n_chunks());
+            let texts: Vec<Vec<u8>> = ids
+                .into_par_iter()
+                .map_init(|| Worker::new(&saved), |worker, id| worker.chunk(&rows, id, args.proba, args.log_density))
+                .collect::<io::Result<_>>()?;
+            for text in texts {
+                out.write_all(&text)?;
+            }
+        }
+        Ok(())
+    });
+    if interrupt::requested() {
+        return Err(Failure::new(INTERRUPTED, "interrupted: the predictions are not complete"));
+    }
+    written
+}
+
+/// What one thread needs.
+struct Worker<'a> {
+    saved: &'a SavedModel,
+    buffer: Buffer,
+    scratch: <mixtura::Mixture<mixtura::family::gaussian::Gaussian> as LatentModel>::Scratch,
+    resp: Vec<f64>,
+    log_density: Vec<f64>,
+}
+
+impl<'a> Worker<'a> {
+    fn new(saved: &'a SavedModel) -> Self {
+        let k = saved.model.weights().len();
+        Worker {
+            saved,
+            buffer: Buffer::default(),
+            scratch: saved.model.scratch(),
+            resp: vec![0.0; CHUNK_ROWS * k],
+            log_density: vec![0.0; CHUNK_ROWS],
+        }
+    }
+
+    /// The CSV lines of one chunk.
+    fn chunk(&mut self, rows: &Dense<'_>, id: usize, proba: bool, log_density: bool) -> io::Result<Vec<u8>> {
+        let k = self.saved.model.weights().len();
+        let chunk = rows.read(id, &mut self.buffer).map_err(io::Error::other)?;
+        self.saved.model.posterior(chunk, &mut self.scratch, &mut self.resp, &mut self.log_density);
+        let mut text = Vec::new();
+        for i in 0..chunk.rows.n_rows() {
+            let resp = &self.resp[i * k..][..k];
+            let component = (0..k).fold(0, |best, c| if resp[c] > resp[best] { c } else { best });
+            write!(text, "{component}")?;
+            if proba {
+                for &r in resp {
+                    text.push(b',');
+                    output::number(&mut text, r)?;
+                }
+            }
+            if log_density {
+                text.push(b',');
+                output::number(&mut text, self.log_density[i])?;
+            }
+            text.push(b'\n');
+        }
+        Ok(text)
+    }
+}
+
+/// Reads the columns of a model from a file. An array has no column names: its columns are matched by position if there
+/// are as many as the model has.
+pub(crate) fn read_for(saved: &SavedModel, file: &str, weights_column: Option<&String>) -> Result<Table, Failure> {
+    let options = |columns| ReadOptions { columns, weights_column: weights_column.cloned(), label_column: None };
+    match read_table(file, &options(Some(saved.columns.clone()))) {
+        // A model's column named "2" must not be taken for the second one.
+        Ok(table) => match saved.columns.iter().find(|name| !table.columns.contains(name)) {
+            None => Ok(table),
+            Some(missing) => Err(Failure::new(
+                UNUSABLE,
+                format!("{}: there is no column \"{missing}\", which the model needs", table.source),
+            )),
+        },
+        Err(error @ ReadError::Data(_)) if is_array(file) => {
+            let d = saved.columns.len();
+            let found = read_table(file, &ReadOptions::default()).map_or(0, |t| t.columns.len() + t.dropped.len());
+            if found != d {
+                return Err(Failure::new(UNUSABLE, format!("{error} (the model has {d} columns, the array {found})")));
+            }
+            let table = read_table(file, &options(Some((1..=d).map(|i| i.to_string()).collect())))?;
+            eprintln!("note: {file} has no column names: its columns are taken in the order of the model's");
+            Ok(table)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether a file is an NPY array.
+fn is_array(file: &str) -> bool {
+    let mut head = [0; 6];
+    file != "-" && File::open(file).and_then(|mut f| f.read_exact(&mut head)).is_ok() && head == *b"\x93NUMPY"
+}

@@ -1,0 +1,88 @@
+//! `mixtura score`: how probable a file is under a saved model.
+
+use std::path::PathBuf;
+
+use mixtura::data::{Buffer, CHUNK_ROWS, Source};
+use mixtura::model::{LatentModel, Predict};
+use mixtura::persist::finite;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::flags::Threads;
+use crate::predict::read_for;
+use crate::{data, model_file, output};
+
+const EXAMPLES: &str = "\
+Examples:
+  mixtura score iris.mixtura.json held-out.csv
+  mixtura score iris.mixtura.json counts.csv --weights-column n --json";
+
+/// Log-likelihood of a file under a saved model, and BIC with the model's number of free parameters
+#[derive(clap::Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Model file
+    model: PathBuf,
+    /// Data: CSV, TSV or NPY, plain or gzipped; - is standard input
+    file: String,
+    /// Column of case weights (frequencies): 2 is the row twice, 0 no row
+    #[arg(long, value_name = "COLUMN")]
+    weights_column: Option<String>,
+    #[command(flatten)]
+    threads: Threads,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// The figures; those that are not finite are null in JSON.
+#[derive(Serialize)]
+struct Score {
+    log_likelihood: Option<f64>,
+    mean_log_likelihood: Option<f64>,
+    bic: Option<f64>,
+    n_rows: usize,
+    total_weight: f64,
+    n_free_parameters: usize,
+}
+
+pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    args.threads.apply()?;
+    let saved = model_file::read(&args.model)?;
+    let mut table = read_for(&saved, &args.file, args.weights_column.as_ref())?;
+    let rows = data::dense(&mut table)?;
+    let (model, k) = (&saved.model, saved.model.weights().len());
+    // Chunks are summed one by one and then in order: the same bits for any number of threads.
+    let sums: Vec<(f64, f64)> = (0..rows.n_chunks())
+        .into_par_iter()
+        .map_init(
+            || (Buffer::default(), model.scratch(), vec![0.0; CHUNK_ROWS * k], vec![0.0; CHUNK_ROWS]),
+            |(buffer, scratch, resp, log_density), id| {
+                let chunk = rows.read(id, buffer)?;
+                model.posterior(chunk, scratch, resp, log_density);
+                let weights = (0..chunk.rows.n_rows()).map(|i| chunk.weight(i));
+                Ok(weights.zip(&*log_density).fold((0.0, 0.0), |(l, w), (wi, li)| (l + wi * li, w + wi)))
+            },
+        )
+        .collect::<mixtura::Result<_>>()
+        .map_err(|error| Failure::about(&table.source, &error))?;
+    let (total, weight) = sums.iter().fold((0.0, 0.0), |(l, w), s| (l + s.0, w + s.1));
+    let p = model.n_free_parameters();
+    let (mean, bic) = (total / weight, -2.0 * total + p as f64 * weight.ln());
+    if args.json {
+        return output::json(&Score {
+            log_likelihood: finite(total),
+            mean_log_likelihood: finite(mean),
+            bic: finite(bic),
+            n_rows: rows.n_rows(),
+            total_weight: weight,
+            n_free_parameters: p,
+        });
+    }
+    output::print(|out| {
+        writeln!(out, "log-likelihood  {total:.6}  (nats, {} rows)", rows.n_rows())?;
+        writeln!(out, "per row         {mean:.6}")?;
+        writeln!(out, "BIC             {bic:.6}  ({p} free parameters; lower is better)")
+    })
+}
