@@ -43,7 +43,11 @@ pub(crate) fn json(value: &impl serde::Serialize) -> Result<(), Failure> {
 
 /// A number so that reading it gives the same bits: plain where that is short, else with an exponent.
 pub(crate) fn number(out: &mut impl Write, x: f64) -> io::Result<()> {
-    if x == 0.0 || !x.is_finite() || (1e-5..1e16).contains(&x.abs()) { write!(out, "{x}") } else { write!(out, "{x:e}") }
+    if x == 0.0 || !x.is_finite() || (1e-5..1e16).contains(&x.abs()) {
+        write!(out, "{x}")
+    } else {
+        write!(out, "{x:e}")
+    }
 }
 
 /// A CSV cell of a column name.
@@ -59,22 +63,31 @@ pub(crate) fn csv_name(name: &str) -> String {
 pub(crate) fn check_target(path: &str) -> Result<(), Failure> {
     let target = Path::new(path);
     match fs::metadata(target) {
-        Ok(kind) if kind.is_dir() => {
-            Err(Failure::new(IO, format!("cannot write {path}: it is a folder; choose a file with --out")))
-        }
+        Ok(kind) if kind.is_dir() => Err(Failure::new(
+            IO,
+            format!("cannot write {path}: it is a folder; choose a file with --out"),
+        )),
         Ok(kind) if kind.is_file() && kind.len() > 0 && !is_model(target) => Err(Failure::new(
             IO,
-            format!("{path} exists and is not a mixtura model: it is left alone; choose another file with --out"),
+            format!(
+                "{path} exists and is not a mixtura model: it is left alone; choose another file with --out"
+            ),
         )),
         Ok(_) => Ok(()),
         Err(_) => {
-            let folder = target.parent().filter(|p| *p != Path::new("")).unwrap_or(Path::new("."));
+            let folder = target
+                .parent()
+                .filter(|p| *p != Path::new(""))
+                .unwrap_or(Path::new("."));
             if folder.is_dir() {
                 return Ok(());
             }
             Err(Failure::new(
                 IO,
-                format!("cannot write {path}: there is no folder {}; choose another file with --out", folder.display()),
+                format!(
+                    "cannot write {path}: there is no folder {}; choose another file with --out",
+                    folder.display()
+                ),
             ))
         }
     }

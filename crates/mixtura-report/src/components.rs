@@ -4,7 +4,7 @@ use mixtura::family::Emission;
 use mixtura::persist::SavedModel;
 
 use crate::WIDTH;
-use crate::figures::{count, plain, rows, short, to_unit, width};
+use crate::figures::{plain, plural, rows, short, to_unit, width};
 
 /// Components beyond which a table is a wall.
 const MOST_SHOWN: usize = 20;
@@ -16,7 +16,9 @@ pub(crate) fn table(model: &SavedModel) -> String {
     let bank = model.model.emission();
     let (k, d) = (bank.n_components(), bank.n_features());
     let shown = k.min(MOST_SHOWN);
-    let sizes = (1..=d.min(MOST_COLUMNS)).rev().flat_map(|columns| [20, 12, 10, 8].map(|name| (columns, name)));
+    let sizes = (1..=d.min(MOST_COLUMNS))
+        .rev()
+        .flat_map(|columns| [20, 12, 10, 8].map(|name| (columns, name)));
     let mut text = String::new();
     let mut columns = d;
     for (n, longest) in sizes {
@@ -27,10 +29,18 @@ pub(crate) fn table(model: &SavedModel) -> String {
         }
     }
     if columns < d {
-        text.push_str(&format!("({} more: see the model file)\n", count(d - columns, "column")));
+        text.push_str(&format!(
+            "({} more {}: see the model file)\n",
+            d - columns,
+            plural(d - columns, "column")
+        ));
     }
     if shown < k {
-        text.push_str(&format!("({} more: see the model file)\n", count(k - shown, "component")));
+        text.push_str(&format!(
+            "({} more {}: see the model file)\n",
+            k - shown,
+            plural(k - shown, "component")
+        ));
     }
     text
 }
@@ -40,11 +50,24 @@ fn render(model: &SavedModel, components: usize, columns: usize, longest: usize)
     let d = bank.n_features();
     let labels = &model.record.labels;
     let mut header = vec![String::new(); 3];
-    header.extend(model.columns.iter().take(columns).map(|name| short(name, longest)));
+    header.extend(
+        model
+            .columns
+            .iter()
+            .take(columns)
+            .map(|name| short(name, longest)),
+    );
     let body = (0..components).map(|c| {
         let covariance = bank.covariance(c);
-        let label = labels.get(c).map_or_else(|| c.to_string(), |l| format!("{c}\n{}", short(l, longest)));
-        let effective = model.record.certificate.components.get(c).map(|part| rows(part.effective_count));
+        let label = labels
+            .get(c)
+            .map_or_else(|| c.to_string(), |l| format!("{c}\n{}", short(l, longest)));
+        let effective = model
+            .record
+            .certificate
+            .components
+            .get(c)
+            .map(|part| rows(part.effective_count));
         let size = format!(
             "weight {:.3}\ncount {}",
             model.model.weights()[c],

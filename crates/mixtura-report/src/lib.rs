@@ -24,7 +24,10 @@ const WIDTH: usize = 80;
 pub fn summary(model: &SavedModel, selection: &Selection, auto: bool) -> String {
     let mut out = head(model);
     if selection.candidates.len() > 1 {
-        out.push_str(&format!("chosen by BIC from {} candidates\n\n", selection.candidates.len()));
+        out.push_str(&format!(
+            "chosen by BIC from {} candidates\n\n",
+            selection.candidates.len()
+        ));
         out.push_str(&selection_table(selection));
         if auto {
             out.push_str("(covariance auto: the four structures full, tied, diag and spherical)\n");
@@ -63,14 +66,17 @@ pub fn describe(model: &SavedModel) -> String {
     out
 }
 
-/// Two lines: what the model is, and its figures.
+/// Three lines: what the model is, and its figures.
 fn head(model: &SavedModel) -> String {
     let (record, bank) = (&model.record, model.model.emission());
     let k = model.model.weights().len();
     let weighted = if record.data.total_weight == record.data.n_rows as f64 {
         String::new()
     } else {
-        format!(", weights summing to {}", figures::general(record.data.total_weight))
+        format!(
+            ", weights summing to {}",
+            figures::general(record.data.total_weight)
+        )
     };
     let lines = [
         format!(
@@ -82,12 +88,13 @@ fn head(model: &SavedModel) -> String {
             figures::count(record.data.n_rows, "row"),
         ),
         format!(
-            "log-likelihood {:.3}, {}, BIC {:.2}, ICL {:.2}, AIC {:.2}",
+            "log-likelihood {:.3} with {}",
             record.log_likelihood,
             figures::count(record.n_free_parameters, "free parameter"),
-            record.bic,
-            record.icl,
-            record.aic
+        ),
+        format!(
+            "BIC {:.2}, ICL {:.2}, AIC {:.2}",
+            record.bic, record.icl, record.aic
         ),
     ];
     figures::paragraphs(&lines)

@@ -41,6 +41,8 @@ impl std::fmt::Debug for dyn Source + '_ {
 /// Means and variances outside these would overflow or underflow when squared and summed.
 const LARGEST_SD: f64 = 1e153;
 const SMALLEST_SD: f64 = 1e-153;
+/// Scale of a constant column: beyond, its made-up variance (1e-10 of the square) would not be a normal number.
+const LARGEST_CONSTANT: f64 = 1e145;
 
 /// Measures the columns of a source in three passes (range, mean, variance) and returns it standardised.
 ///
@@ -97,9 +99,9 @@ pub fn standardize<'a>(source: &'a dyn Source, names: &[String]) -> Result<Stand
     let mut variances = vec![0.0; d];
     for j in 0..d {
         if low[j] == high[j] {
-            // A constant column has no scale of its own but its value.
+            // A constant column has no scale of its own but its value, as far as its square stays a number.
             affine.shift[j] = low[j];
-            affine.scale[j] = power_of_two(low[j].abs());
+            affine.scale[j] = power_of_two(if low[j] == 0.0 { 1.0 } else { low[j].abs().clamp(1.0 / LARGEST_CONSTANT, LARGEST_CONSTANT) });
             continue;
         }
         let sd = (square[j] / observed[j]).sqrt();

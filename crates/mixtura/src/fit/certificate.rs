@@ -70,8 +70,6 @@ pub(super) fn certify(run: Run<Mixture<Gaussian>>, all: &[(f64, bool)], data: &P
     let jacobian = data.data.log_jacobian();
     let objective = run.objective();
     let decrease = run.largest_decrease();
-    // Rounding of the objective itself; see `Aitken::new`. Covariances near their floor lose some digits more.
-    let rounding = 1e-11 * (objective.abs() + data.scale_of_sums());
     let standard = run.model.emission();
     let closest = closest(standard);
     let components: Vec<ComponentCertificate> = (0..run.model.weights().len())
@@ -82,6 +80,9 @@ pub(super) fn certify(run: Run<Mixture<Gaussian>>, all: &[(f64, bool)], data: &P
             closest: closest.get(k).copied().flatten(),
         })
         .collect();
+    // Rounding of the objective: each of its terms is good to some eps × condition number of its covariance.
+    let condition = components.iter().map(|c| c.condition_number.min(1e13)).fold(1.0, f64::max);
+    let rounding = 4.0 * f64::EPSILON * (objective.abs() + data.scale_of_sums() * condition);
     let same = SAME_MODE.max(10.0 * tolerance);
     let certificate = Certificate {
         monotone: decrease <= rounding,

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::algorithm::{Algorithm, Batch};
 use crate::data::{Dense, Source, Standardized, for_each_row, standardize};
 use crate::engine::{Engine, Threads};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::family::gaussian::{Floor, Gaussian, Structure};
 use crate::init::Sample;
 use crate::model::{LatentModel, Mixture, Posterior};
@@ -105,8 +105,5 @@ fn distinct_rows(data: &dyn Source, limit: usize) -> Result<usize> {
             seen.insert(row.iter().map(|x| if x.is_nan() { u64::MAX } else { (x + 0.0).to_bits() }).collect());
         }
     })?;
-    if seen.is_empty() {
-        return Err(Error::Data("there is no row to fit".into()));
-    }
     Ok(seen.len())
 }
