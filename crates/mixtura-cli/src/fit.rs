@@ -137,8 +137,9 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Some(path) => output::write(Some(path), |out| out.write_all(saved.to_json().as_bytes())),
         None => Ok(()),
     };
-    if args.json {
-        output::json(&FitJson::new(&saved, &selection, &audit, &table, &warnings))?;
+    // What became of the model file counts for more than the summary, whose reader may have gone.
+    let printed = if args.json {
+        output::json(&FitJson::new(&saved, &selection, &audit, &table, &warnings))
     } else if !args.quiet && target.as_deref() != Some("-") {
         let mut text =
             mixtura_report::summary(&saved, &selection, args.covariance == Covariance::Auto);
@@ -147,8 +148,10 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
                 "\nModel written to {path} (use it: mixtura predict {path} FILE)\n"
             ));
         }
-        output::print(|out| out.write_all(text.as_bytes()))?;
-    }
+        output::print(|out| out.write_all(text.as_bytes()))
+    } else {
+        Ok(())
+    };
     written?;
     if interrupt::requested() {
         let kept = target.map_or_else(String::new, |path| {
@@ -156,7 +159,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         });
         return Err(Failure::new(INTERRUPTED, format!("interrupted{kept}")));
     }
-    Ok(())
+    printed
 }
 
 /// Where the model goes, checked before any work is done.
@@ -308,11 +311,14 @@ fn notes(table: &Table, used: usize, missing: usize, warnings: &[String]) {
         0 => String::new(),
         n => format!(" ({n} more have weight 0)"),
     };
+    let count = |n: usize, noun| format!("{n} {noun}{}", if n == 1 { "" } else { "s" });
     eprintln!(
-        "{}: {used} rows{unused} × {} columns ({}), {missing} missing cells",
+        "{}: {}{unused} × {} ({}), {}",
         table.source,
-        table.columns.len(),
-        names.join(", ")
+        count(used, "row"),
+        count(table.columns.len(), "column"),
+        names.join(", "),
+        count(missing, "missing cell")
     );
     for warning in warnings {
         eprintln!("note: {warning}");

@@ -24,7 +24,7 @@ Examples:
 /// Assign every row of a file to its most probable component, as CSV
 ///
 /// The file's columns are matched to the model's by name; others are ignored; cells may be missing. One line per row in
-/// the file's order, components counted from 0. Cells that do not fit a 64-bit number are written as -inf.
+/// the file's order, components counted from 0. A density too small for a 64-bit number is written as -inf.
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

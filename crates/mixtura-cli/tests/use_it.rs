@@ -161,10 +161,7 @@ fn cluster_is_k_means() {
         .ok()
         .out;
     // scikit-learn's KMeans on standardised iris: 139.82; centres are back in the columns' own units.
-    assert!(
-        text.contains("139.82") && text.contains("5.0057") | text.contains("5.0060"),
-        "{text}"
-    );
+    assert!(text.contains("139.82") && text.contains("5.0060"), "{text}");
     folder.write("na.csv", "a,b\n1,2\n3,\n5,6\n");
     folder
         .run("cluster na.csv -k 2")

@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn paragraphs_fold_and_keep_every_word() {
         let line = "word ".repeat(40);
-        let text = paragraphs(&[line.clone()]);
+        let text = paragraphs(std::slice::from_ref(&line));
         assert!(width(&text) <= WIDTH, "{text}");
         assert_eq!(
             text.split_whitespace().count(),

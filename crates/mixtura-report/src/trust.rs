@@ -31,9 +31,11 @@ pub(crate) fn lines(model: &SavedModel) -> Vec<String> {
         out.push(format!("About {nats:.1e} nats were still to be gained."));
     }
     let n = certificate.restarts.len();
-    if n > 0 {
+    // With one component every start is the same.
+    if n > 0 && model.model.weights().len() > 1 {
         let collapsed = match certificate.restarts_degenerate {
             0 => String::new(),
+            c if c == n => "; all of them collapsed".to_owned(),
             c => format!("; {c} collapsed"),
         };
         out.push(match n {
@@ -95,12 +97,12 @@ pub(crate) fn doubts(model: &SavedModel) -> Vec<String> {
         .rows_needed(model.columns.len()) as f64;
     let thin = |&c: &usize| {
         let n = certificate.components[c].effective_count;
-        n > 0.0 && n < needed && !certificate.components[c].floor_active
+        n > 0.0 && n < 2.0 * needed && !certificate.components[c].floor_active
     };
     for c in (0..k).filter(thin).take(MOST_LISTED) {
         let n = rows(certificate.components[c].effective_count);
         out.push(format!(
-            "component {c} rests on a count of {n}, and its covariance needs {needed}"
+            "component {c} rests on a count of {n}, where its covariance needs {needed} to exist at all: do not trust its shape"
         ));
     }
     let mut pairs: Vec<(usize, usize, f64)> = Vec::new();

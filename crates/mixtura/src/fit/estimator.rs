@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::certificate::{certify, order};
 use super::prepare::{Prepared, RESETS, STARTS};
+use super::race::{DEFAULT_FIELD, RaceOptions, first_m_step, race};
 use super::{Control, Fit, Progress, Run, RunOptions, run};
 use crate::algorithm::Batch;
 use crate::data::{Dense, Source};
@@ -14,7 +15,7 @@ use crate::engine::Threads;
 use crate::error::{Error, Result};
 use crate::family::gaussian::{Floor, Gaussian, Structure};
 use crate::family::{Emission, Health};
-use crate::init::{DEFAULT_FIELD, RaceOptions, Space, Start, first_m_step, race};
+use crate::init::{Space, Start};
 use crate::model::kmeans::pick;
 use crate::model::{Mixture, Posterior};
 use crate::seed::Seed;

@@ -3,6 +3,7 @@
 mod certificate;
 mod estimator;
 mod prepare;
+mod race;
 mod run;
 mod select;
 mod stop;

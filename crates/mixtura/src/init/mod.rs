@@ -4,10 +4,8 @@
 //! What differs is the space in which "near" is measured, how centres are picked, and whether a row goes to its
 //! nearest centre or is shared.
 
-mod race;
 mod sample;
 
-pub(crate) use race::{DEFAULT_FIELD, RaceOptions, first_m_step, race};
 pub(crate) use sample::Sample;
 
 use rand::RngExt;

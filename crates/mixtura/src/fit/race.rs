@@ -3,14 +3,14 @@
 
 use rayon::prelude::*;
 
-use super::{Assignment, Sample, Space, Start};
+use super::{Control, Run, RunOptions, run};
 use crate::algorithm::Batch;
 use crate::data::{Buffer, Source};
 use crate::engine::Threads;
 use crate::error::{Error, Result};
 use crate::family::Emission;
 use crate::family::gaussian::Gaussian;
-use crate::fit::{Control, Run, RunOptions, run};
+use crate::init::{Assignment, Sample, Space, Start};
 use crate::model::{LatentModel, Mixture, Posterior};
 use crate::seed::Seed;
 use crate::stats::Expectation;
