@@ -77,23 +77,14 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     args.threads.apply()?;
     let to_stdout = args.out.as_deref() == Some("-");
     if args.json && to_stdout {
-        return Err(Failure::usage(
-            "--json and --out - both want standard output: give --out a file",
-        ));
+        return Err(Failure::usage("--json and --out - both want standard output: give --out a file"));
     }
     let mut table = read_table(&args.file, &args.columns.options(None))?;
     if !args.quiet && !args.json {
-        table
-            .notes
-            .iter()
-            .for_each(|note| eprintln!("note: {note}"));
-        table
-            .dropped
-            .iter()
-            .for_each(|c| eprintln!("note: column '{}' is left out: {}", c.name, c.reason));
+        table.notes.iter().for_each(|note| eprintln!("note: {note}"));
+        table.dropped.iter().for_each(|c| eprintln!("note: column '{}' is left out: {}", c.name, c.reason));
     }
-    let mut values = match std::mem::replace(&mut table.values, mixtura_io::Values::F64(Vec::new()))
-    {
+    let mut values = match std::mem::replace(&mut table.values, mixtura_io::Values::F64(Vec::new())) {
         mixtura_io::Values::F64(values) => values,
         mixtura_io::Values::F32(values) => values.into_iter().map(f64::from).collect(),
     };
@@ -109,12 +100,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         used = used.with_weights(weights).map_err(about)?;
     }
     let seed = Seed::new(args.seed);
-    let kmeans = KMeans {
-        n_clusters: args.k,
-        restarts: args.restarts,
-        max_iter: args.max_iter,
-        seed,
-    };
+    let kmeans = KMeans { n_clusters: args.k, restarts: args.restarts, max_iter: args.max_iter, seed };
     let fit = kmeans.fit(&used).map_err(about)?;
     let written = match &args.out {
         Some(path) => {
@@ -127,12 +113,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         }
         None => Ok(()),
     };
-    let centers: Vec<f64> = fit
-        .centers
-        .iter()
-        .enumerate()
-        .map(|(n, c)| c * units[n % d].1 + units[n % d].0)
-        .collect();
+    let centers: Vec<f64> = fit.centers.iter().enumerate().map(|(n, c)| c * units[n % d].1 + units[n % d].0).collect();
     print(&args, &table, &centers, &fit)?;
     written
 }
@@ -168,25 +149,14 @@ fn standardize(values: &mut [f64], d: usize, weights: Option<&[f64]>) -> Vec<(f6
     (0..d)
         .map(|j| {
             let average = |of: &dyn Fn(f64) -> f64| {
-                let cells = values
-                    .iter()
-                    .skip(j)
-                    .step_by(d)
-                    .enumerate()
-                    .filter(|(_, x)| !x.is_nan());
-                let (sum, total) = cells.fold((0.0, 0.0), |(s, t), (i, x)| {
-                    (s + weight(i) * of(*x), t + weight(i))
-                });
+                let cells = values.iter().skip(j).step_by(d).enumerate().filter(|(_, x)| !x.is_nan());
+                let (sum, total) = cells.fold((0.0, 0.0), |(s, t), (i, x)| (s + weight(i) * of(*x), t + weight(i)));
                 sum / total
             };
             let mean = average(&|x| x);
             let sd = average(&|x| (x - mean) * (x - mean)).sqrt();
             let sd = if sd > 0.0 { sd } else { 1.0 };
-            values
-                .iter_mut()
-                .skip(j)
-                .step_by(d)
-                .for_each(|x| *x = (*x - mean) / sd);
+            values.iter_mut().skip(j).step_by(d).for_each(|x| *x = (*x - mean) / sd);
             (mean, sd)
         })
         .collect()

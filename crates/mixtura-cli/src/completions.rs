@@ -22,11 +22,6 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let mut script = Vec::new();
-    generate(
-        args.shell,
-        &mut crate::Cli::command(),
-        "mixtura",
-        &mut script,
-    );
+    generate(args.shell, &mut crate::Cli::command(), "mixtura", &mut script);
     output::print(|out| out.write_all(&script))
 }

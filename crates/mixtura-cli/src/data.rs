@@ -20,24 +20,13 @@ pub(crate) fn dense(table: &mut Table) -> Result<Dense<'static>, Failure> {
         dense = dense.with_weights(weights).map_err(about)?;
     }
     if let Some(labels) = &mut table.labels {
-        dense = dense
-            .with_labels(mem::take(&mut labels.codes))
-            .map_err(about)?;
+        dense = dense.with_labels(mem::take(&mut labels.codes)).map_err(about)?;
     }
     Ok(dense)
 }
 
 /// What the user should know of the data before the fit: assumptions of the reader, columns left out, findings.
 pub(crate) fn warnings(table: &Table, audit: &Audit) -> Vec<String> {
-    let dropped = table
-        .dropped
-        .iter()
-        .map(|c| format!("column '{}' is left out: {}", c.name, c.reason));
-    table
-        .notes
-        .iter()
-        .cloned()
-        .chain(dropped)
-        .chain(audit.warnings(&table.columns))
-        .collect()
+    let dropped = table.dropped.iter().map(|c| format!("column '{}' is left out: {}", c.name, c.reason));
+    table.notes.iter().cloned().chain(dropped).chain(audit.warnings(&table.columns)).collect()
 }

@@ -23,10 +23,6 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let model = model_file::read(&args.model)?;
-    let text = if args.json {
-        model.to_json()
-    } else {
-        mixtura_report::describe(&model)
-    };
+    let text = if args.json { model.to_json() } else { mixtura_report::describe(&model) };
     output::print(|out| out.write_all(text.as_bytes()))
 }

@@ -22,10 +22,7 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(code: u8, sentence: impl Into<String>) -> Self {
-        Failure {
-            code,
-            sentence: Some(sentence.into()),
-        }
+        Failure { code, sentence: Some(sentence.into()) }
     }
 
     pub(crate) fn usage(sentence: impl Into<String>) -> Self {
@@ -34,10 +31,7 @@ impl Failure {
 
     /// The reader of standard output has gone (`| head`): nothing is wrong and nothing more to do.
     pub(crate) fn quiet() -> Self {
-        Failure {
-            code: 0,
-            sentence: None,
-        }
+        Failure { code: 0, sentence: None }
     }
 
     /// An error of the library, about the file of that name.

@@ -16,9 +16,5 @@ pub(crate) fn fingerprint(source: &dyn Source) -> mixtura::Result<String> {
         hash.update(weight.to_le_bytes());
         hash.update(known.map_or(-1, |k| k as i64).to_le_bytes());
     })?;
-    Ok(hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

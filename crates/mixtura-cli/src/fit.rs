@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use mixtura::data::{Dense, Source, audit, standardize};
+use mixtura::data::{Dense, Source, audit};
 use mixtura::family::Emission;
 use mixtura::family::gaussian::Structure;
 use mixtura::fit::{Collapse, Control, Init, Selection};
@@ -89,11 +89,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         _ => None,
     };
     let mut table = read(&args, start.as_ref())?;
-    let labels = table
-        .labels
-        .as_ref()
-        .map(|l| l.names.clone())
-        .unwrap_or_default();
+    let labels = table.labels.as_ref().map(|l| l.names.clone()).unwrap_or_default();
     let (ks, structures) = candidates(&args, labels.len(), start.as_ref())?;
     let rows = data::dense(&mut table)?;
     let about = |error: Error| Failure::about(&table.source, &error);
@@ -106,10 +102,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let selection = fit(&args, start, &rows, &table, &ks, &structures).map_err(about)?;
     let best = &selection.candidates[selection.best];
     let Ok(fit) = &best.outcome else {
-        return Err(Failure::new(
-            UNUSABLE,
-            format!("{}: {}", table.source, best.note()),
-        ));
+        return Err(Failure::new(UNUSABLE, format!("{}: {}", table.source, best.note())));
     };
     if fit.total_weight < fit.n_free_parameters as f64 {
         warnings.push(format!(
@@ -117,21 +110,23 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             fit.total_weight, fit.n_free_parameters
         ));
     }
-    let affine = standardize(&rows, &table.columns).map_err(about)?.affine;
+    if fit.n_flat_directions > 0 {
+        warnings.push(format!(
+            "the data have no spread in {} of {} directions: covariances there are made up (1e-10 of the columns' variance)",
+            fit.n_flat_directions,
+            table.columns.len()
+        ));
+    }
     let record = DataRecord {
         source: table.source.clone(),
         n_rows: fit.n_rows,
         total_weight: fit.total_weight,
         fingerprint: fingerprint::fingerprint(&rows).map_err(about)?,
-        shift: affine.shift,
-        scale: affine.scale,
+        shift: fit.affine.shift.clone(),
+        scale: fit.affine.scale.clone(),
     };
     let record = Record::of(fit, args.seed, record, labels);
-    let saved = SavedModel {
-        model: fit.model.clone(),
-        columns: table.columns.clone(),
-        record,
-    };
+    let saved = SavedModel { model: fit.model.clone(), columns: table.columns.clone(), record };
 
     let written = match &target {
         Some(path) => output::write(Some(path), |out| out.write_all(saved.to_json().as_bytes())),
@@ -141,12 +136,9 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let printed = if args.json {
         output::json(&FitJson::new(&saved, &selection, &audit, &table, &warnings))
     } else if !args.quiet && target.as_deref() != Some("-") {
-        let mut text =
-            mixtura_report::summary(&saved, &selection, args.covariance == Covariance::Auto);
+        let mut text = mixtura_report::summary(&saved, &selection, args.covariance == Covariance::Auto);
         if let (Some(path), Ok(())) = (&target, &written) {
-            text.push_str(&format!(
-                "\nModel written to {path} (use it: mixtura predict {path} FILE)\n"
-            ));
+            text.push_str(&format!("\nModel written to {path} (use it: mixtura predict {path} FILE)\n"));
         }
         output::print(|out| out.write_all(text.as_bytes()))
     } else {
@@ -154,9 +146,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     };
     written?;
     if interrupt::requested() {
-        let kept = target.map_or_else(String::new, |path| {
-            format!("; what was reached is in {path}")
-        });
+        let kept = target.map_or_else(String::new, |path| format!("; what was reached is in {path}"));
         return Err(Failure::new(INTERRUPTED, format!("interrupted{kept}")));
     }
     printed
@@ -166,9 +156,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 fn target(args: &Args) -> Result<Option<String>, Failure> {
     let path = match (&args.out, args.json) {
         (Some(path), true) if path == "-" => {
-            return Err(Failure::usage(
-                "--json and --out - both want standard output: give --out a file",
-            ));
+            return Err(Failure::usage("--json and --out - both want standard output: give --out a file"));
         }
         (Some(path), _) => path.clone(),
         (None, true) => return Ok(None),
@@ -185,14 +173,9 @@ fn stem(file: &str) -> String {
     if file == "-" {
         return "stdin".to_owned();
     }
-    let name = Path::new(file)
-        .file_name()
-        .map_or(file.into(), |name| name.to_string_lossy());
+    let name = Path::new(file).file_name().map_or(file.into(), |name| name.to_string_lossy());
     let name = name.strip_suffix(".gz").unwrap_or(&name);
-    Path::new(name)
-        .file_stem()
-        .map_or(name.into(), |stem| stem.to_string_lossy())
-        .into_owned()
+    Path::new(name).file_stem().map_or(name.into(), |stem| stem.to_string_lossy()).into_owned()
 }
 
 /// Reads the data; a fit that starts from a model reads the model's columns.
@@ -237,14 +220,8 @@ fn candidates(
     let bank = start.model.emission();
     let (k, structure) = (bank.n_components(), bank.structure());
     if let Some(asked) = args.k.as_ref().filter(|ks| **ks != (k..=k)) {
-        let asked = if asked.start() == asked.end() {
-            asked.start().to_string()
-        } else {
-            format!("{asked:?}")
-        };
-        return Err(Failure::usage(format!(
-            "-k {asked} is asked for, but the start has {k} components"
-        )));
+        let asked = if asked.start() == asked.end() { asked.start().to_string() } else { format!("{asked:?}") };
+        return Err(Failure::usage(format!("-k {asked} is asked for, but the start has {k} components")));
     }
     match args.covariance {
         Covariance::One(asked) if asked != structure => Err(Failure::usage(format!(
@@ -285,10 +262,7 @@ fn fit(
     };
     let bar = Bar::new(ks.len() * structures.len(), !args.quiet && !args.json);
     let report = |progress| bar.report(progress);
-    let control = Control {
-        interrupt: Some(interrupt::polled()),
-        progress: Some(&report),
-    };
+    let control = Control { interrupt: Some(interrupt::polled()), progress: Some(&report) };
     let selection = estimator.select(rows, &table.columns, ks, structures, control);
     bar.finish();
     selection
@@ -298,12 +272,7 @@ fn fit(
 fn notes(table: &Table, used: usize, missing: usize, warnings: &[String]) {
     /// Column names that are told one by one.
     const SHOWN: usize = 8;
-    let mut names: Vec<&str> = table
-        .columns
-        .iter()
-        .take(SHOWN)
-        .map(String::as_str)
-        .collect();
+    let mut names: Vec<&str> = table.columns.iter().take(SHOWN).map(String::as_str).collect();
     if table.columns.len() > SHOWN {
         names.push("…");
     }
@@ -331,12 +300,7 @@ mod tests {
 
     #[test]
     fn the_default_target_is_named_after_the_data() {
-        for (file, want) in [
-            ("a/iris.csv", "iris"),
-            ("x.csv.gz", "x"),
-            ("data", "data"),
-            ("-", "stdin"),
-        ] {
+        for (file, want) in [("a/iris.csv", "iris"), ("x.csv.gz", "x"), ("data", "data"), ("-", "stdin")] {
             assert_eq!(stem(file), want);
         }
     }

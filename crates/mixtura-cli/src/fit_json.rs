@@ -52,9 +52,7 @@ impl<'a> FitJson<'a> {
     ) -> Self {
         let record = &saved.record;
         let candidates = selection.candidates.iter().map(|candidate| {
-            let figure = |of: fn(&mixtura::Fit<_>) -> f64| {
-                candidate.outcome.as_ref().ok().map(of).and_then(finite)
-            };
+            let figure = |of: fn(&mixtura::Fit<_>) -> f64| candidate.outcome.as_ref().ok().map(of).and_then(finite);
             CandidateJson {
                 n_components: candidate.n_components,
                 covariance: candidate.structure.name(),

@@ -28,6 +28,7 @@ impl Columns {
             columns: self.columns.clone(),
             weights_column: self.weights_column.clone(),
             label_column: label_column.cloned(),
+            of_a_model: false,
         }
     }
 }
@@ -45,9 +46,7 @@ impl Threads {
     pub(crate) fn apply(&self) -> Result<(), Failure> {
         match self.threads {
             None => Ok(()),
-            Some(0) => Err(Failure::usage(
-                "--threads 0 leaves nobody to work: use at least 1",
-            )),
+            Some(0) => Err(Failure::usage("--threads 0 leaves nobody to work: use at least 1")),
             Some(n) => rayon::ThreadPoolBuilder::new()
                 .num_threads(n)
                 .build_global()
@@ -68,12 +67,8 @@ pub(crate) fn components(text: &str) -> Result<RangeInclusive<usize>, String> {
     };
     let range = range.ok_or("use a number from 1, or a range such as 1..9 (9 included)")?;
     match range.end().checked_sub(*range.start()) {
-        None => Err(format!(
-            "the range {text} is empty: write the smaller number first"
-        )),
-        Some(span) if span >= MOST_VALUES => {
-            Err(format!("a range may hold at most {MOST_VALUES} values"))
-        }
+        None => Err(format!("the range {text} is empty: write the smaller number first")),
+        Some(span) if span >= MOST_VALUES => Err(format!("a range may hold at most {MOST_VALUES} values")),
         Some(_) => Ok(range),
     }
 }
@@ -89,17 +84,13 @@ pub(crate) fn covariance(text: &str) -> Result<Covariance, String> {
     if text == "auto" {
         return Ok(Covariance::Auto);
     }
-    catalog::structure(text)
-        .map(Covariance::One)
-        .map_err(|error| format!("{error}, or auto"))
+    catalog::structure(text).map(Covariance::One).map_err(|error| format!("{error}, or auto"))
 }
 
 pub(crate) fn collapse(text: &str) -> Result<Collapse, String> {
     let names: Vec<&str> = catalog::COLLAPSE.iter().map(|(name, _)| *name).collect();
     let found = catalog::COLLAPSE.iter().find(|(name, _)| *name == text);
-    found
-        .map(|(_, policy)| *policy)
-        .ok_or_else(|| format!("use one of {}", names.join(", ")))
+    found.map(|(_, policy)| *policy).ok_or_else(|| format!("use one of {}", names.join(", ")))
 }
 
 /// Where a fit starts, as typed.
@@ -127,9 +118,7 @@ pub(crate) fn init(text: &str) -> Result<Init, String> {
         "random" => Ok(Init::Random),
         "short-em" => Ok(Init::ShortEm),
         "labels" => Ok(Init::Labels),
-        _ => {
-            Err("use auto, whitened-kmeans, kmeans, random, short-em, labels or params=FILE".into())
-        }
+        _ => Err("use auto, whitened-kmeans, kmeans, random, short-em, labels or params=FILE".into()),
     }
 }
 
@@ -141,9 +130,7 @@ mod tests {
     fn ranges_include_their_end() {
         assert_eq!(components("1..9"), Ok(1..=9));
         assert_eq!(components("3"), Ok(3..=3));
-        for bad in [
-            "0", "0..3", "4..2", "", "..", "1..", "-1", "1.5", "1..2000", "1..=9",
-        ] {
+        for bad in ["0", "0..3", "4..2", "", "..", "1..", "-1", "1.5", "1..2000", "1..=9"] {
             assert!(components(bad).is_err(), "{bad}");
         }
     }

@@ -19,8 +19,7 @@ pub(crate) fn install() -> Result<(), Failure> {
             std::process::exit(INTERRUPTED.into());
         }
     };
-    ctrlc::set_handler(handler)
-        .map_err(|error| Failure::new(IO, format!("cannot catch Ctrl-C: {error}")))
+    ctrlc::set_handler(handler).map_err(|error| Failure::new(IO, format!("cannot catch Ctrl-C: {error}")))
 }
 
 /// From now on the caller looks at the flag that this returns.

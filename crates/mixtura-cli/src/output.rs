@@ -7,10 +7,7 @@ use std::path::Path;
 use crate::failure::{Failure, IO};
 
 /// Writes to a file, or to standard output where none is given or it is "-".
-pub(crate) fn write(
-    path: Option<&str>,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> Result<(), Failure> {
+pub(crate) fn write(path: Option<&str>, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
     match path {
         None | Some("-") => print(write),
         Some(path) => Ok(mixtura_io::write_atomic(path, write)?),
@@ -63,31 +60,22 @@ pub(crate) fn csv_name(name: &str) -> String {
 pub(crate) fn check_target(path: &str) -> Result<(), Failure> {
     let target = Path::new(path);
     match fs::metadata(target) {
-        Ok(kind) if kind.is_dir() => Err(Failure::new(
-            IO,
-            format!("cannot write {path}: it is a folder; choose a file with --out"),
-        )),
+        Ok(kind) if kind.is_dir() => {
+            Err(Failure::new(IO, format!("cannot write {path}: it is a folder; choose a file with --out")))
+        }
         Ok(kind) if kind.is_file() && kind.len() > 0 && !is_model(target) => Err(Failure::new(
             IO,
-            format!(
-                "{path} exists and is not a mixtura model: it is left alone; choose another file with --out"
-            ),
+            format!("{path} exists and is not a mixtura model: it is left alone; choose another file with --out"),
         )),
         Ok(_) => Ok(()),
         Err(_) => {
-            let folder = target
-                .parent()
-                .filter(|p| *p != Path::new(""))
-                .unwrap_or(Path::new("."));
+            let folder = target.parent().filter(|p| *p != Path::new("")).unwrap_or(Path::new("."));
             if folder.is_dir() {
                 return Ok(());
             }
             Err(Failure::new(
                 IO,
-                format!(
-                    "cannot write {path}: there is no folder {}; choose another file with --out",
-                    folder.display()
-                ),
+                format!("cannot write {path}: there is no folder {}; choose another file with --out", folder.display()),
             ))
         }
     }

@@ -70,10 +70,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             let ids = first..(first + together).min(rows.n_chunks());
             let texts: Vec<Vec<u8>> = ids
                 .into_par_iter()
-                .map_init(
-                    || Worker::new(&saved),
-                    |worker, id| worker.chunk(&rows, id, args.proba, args.log_density),
-                )
+                .map_init(|| Worker::new(&saved), |worker, id| worker.chunk(&rows, id, args.proba, args.log_density))
                 .collect::<io::Result<_>>()?;
             for text in texts {
                 out.write_all(&text)?;
@@ -82,10 +79,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Ok(())
     });
     if interrupt::requested() {
-        return Err(Failure::new(
-            INTERRUPTED,
-            "interrupted: the predictions are not complete",
-        ));
+        return Err(Failure::new(INTERRUPTED, "interrupted: the predictions are not complete"));
     }
     written
 }
@@ -112,21 +106,10 @@ impl<'a> Worker<'a> {
     }
 
     /// The CSV lines of one chunk.
-    fn chunk(
-        &mut self,
-        rows: &Dense<'_>,
-        id: usize,
-        proba: bool,
-        log_density: bool,
-    ) -> io::Result<Vec<u8>> {
+    fn chunk(&mut self, rows: &Dense<'_>, id: usize, proba: bool, log_density: bool) -> io::Result<Vec<u8>> {
         let k = self.saved.model.weights().len();
         let chunk = rows.read(id, &mut self.buffer).map_err(io::Error::other)?;
-        self.saved.model.posterior(
-            chunk,
-            &mut self.scratch,
-            &mut self.resp,
-            &mut self.log_density,
-        );
+        self.saved.model.posterior(chunk, &mut self.scratch, &mut self.resp, &mut self.log_density);
         let mut text = Vec::new();
         for i in 0..chunk.rows.n_rows() {
             let resp = &self.resp[i * k..][..k];
@@ -150,49 +133,23 @@ impl<'a> Worker<'a> {
 
 /// Reads the columns of a model from a file. An array has no column names: its columns are matched by position if there
 /// are as many as the model has.
-pub(crate) fn read_for(
-    saved: &SavedModel,
-    file: &str,
-    weights_column: Option<&String>,
-) -> Result<Table, Failure> {
+pub(crate) fn read_for(saved: &SavedModel, file: &str, weights_column: Option<&String>) -> Result<Table, Failure> {
     let options = |columns| ReadOptions {
         columns,
         weights_column: weights_column.cloned(),
         label_column: None,
+        of_a_model: true,
     };
     match read_table(file, &options(Some(saved.columns.clone()))) {
-        // A model's column named "2" must not be taken for the second one.
-        Ok(table) => match saved
-            .columns
-            .iter()
-            .find(|name| !table.columns.contains(name))
-        {
-            None => Ok(table),
-            Some(missing) => Err(Failure::new(
-                UNUSABLE,
-                format!(
-                    "{}: there is no column \"{missing}\", which the model needs",
-                    table.source
-                ),
-            )),
-        },
+        Ok(table) => Ok(table),
         Err(error @ ReadError::Data(_)) if is_array(file) => {
             let d = saved.columns.len();
-            let found = read_table(file, &ReadOptions::default())
-                .map_or(0, |t| t.columns.len() + t.dropped.len());
+            let found = read_table(file, &ReadOptions::default()).map_or(0, |t| t.columns.len() + t.dropped.len());
             if found != d {
-                return Err(Failure::new(
-                    UNUSABLE,
-                    format!("{error} (the model has {d} columns, the array {found})"),
-                ));
+                return Err(Failure::new(UNUSABLE, format!("{error} (the model has {d} columns, the array {found})")));
             }
-            let table = read_table(
-                file,
-                &options(Some((1..=d).map(|i| i.to_string()).collect())),
-            )?;
-            eprintln!(
-                "note: {file} has no column names: its columns are taken in the order of the model's"
-            );
+            let table = read_table(file, &options(Some((1..=d).map(|i| format!("x{i}")).collect())))?;
+            eprintln!("note: {file} has no column names: its columns are taken in the order of the model's");
             Ok(table)
         }
         Err(error) => Err(error.into()),
@@ -202,9 +159,5 @@ pub(crate) fn read_for(
 /// Whether a file is an NPY array.
 fn is_array(file: &str) -> bool {
     let mut head = [0; 6];
-    file != "-"
-        && File::open(file)
-            .and_then(|mut f| f.read_exact(&mut head))
-            .is_ok()
-        && head == *b"\x93NUMPY"
+    file != "-" && File::open(file).and_then(|mut f| f.read_exact(&mut head)).is_ok() && head == *b"\x93NUMPY"
 }

@@ -18,9 +18,7 @@ impl Bar {
             return Bar(ProgressBar::hidden());
         }
         let bar = ProgressBar::new(candidates as u64 * STEPS);
-        if let Ok(style) =
-            ProgressStyle::with_template("fitting {wide_bar} {percent:>3}% {elapsed} {msg}")
-        {
+        if let Ok(style) = ProgressStyle::with_template("fitting {wide_bar} {percent:>3}% {elapsed} {msg}") {
             bar.set_style(style);
         }
         Bar(bar)

@@ -40,17 +40,11 @@ const ROWS_PER_LOOK: u64 = 4096;
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let model = model_file::read(&args.model)?;
     if args.with_component && model.columns.iter().any(|name| name == "component") {
-        return Err(Failure::usage(
-            "the model has a column named 'component' itself: leave out --with-component",
-        ));
+        return Err(Failure::usage("the model has a column named 'component' itself: leave out --with-component"));
     }
     let stop = interrupt::polled();
     let written = output::write(args.out.as_deref(), |out| {
-        let mut header: Vec<String> = model
-            .columns
-            .iter()
-            .map(|name| output::csv_name(name))
-            .collect();
+        let mut header: Vec<String> = model.columns.iter().map(|name| output::csv_name(name)).collect();
         if args.with_component {
             header.push("component".to_owned());
         }
@@ -79,10 +73,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Ok(())
     });
     if interrupt::requested() {
-        return Err(Failure::new(
-            INTERRUPTED,
-            "interrupted: the sample is not complete",
-        ));
+        return Err(Failure::new(INTERRUPTED, "interrupted: the sample is not complete"));
     }
     written
 }

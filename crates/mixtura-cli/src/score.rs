@@ -57,21 +57,12 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let sums: Vec<(f64, f64)> = (0..rows.n_chunks())
         .into_par_iter()
         .map_init(
-            || {
-                (
-                    Buffer::default(),
-                    model.scratch(),
-                    vec![0.0; CHUNK_ROWS * k],
-                    vec![0.0; CHUNK_ROWS],
-                )
-            },
+            || (Buffer::default(), model.scratch(), vec![0.0; CHUNK_ROWS * k], vec![0.0; CHUNK_ROWS]),
             |(buffer, scratch, resp, log_density), id| {
                 let chunk = rows.read(id, buffer)?;
                 model.posterior(chunk, scratch, resp, log_density);
                 let weights = (0..chunk.rows.n_rows()).map(|i| chunk.weight(i));
-                Ok(weights
-                    .zip(&*log_density)
-                    .fold((0.0, 0.0), |(l, w), (wi, li)| (l + wi * li, w + wi)))
+                Ok(weights.zip(&*log_density).fold((0.0, 0.0), |(l, w), (wi, li)| (l + wi * li, w + wi)))
             },
         )
         .collect::<mixtura::Result<_>>()
@@ -90,15 +81,8 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         });
     }
     output::print(|out| {
-        writeln!(
-            out,
-            "log-likelihood  {total:.6}  (nats, {} rows)",
-            rows.n_rows()
-        )?;
+        writeln!(out, "log-likelihood  {total:.6}  (nats, {} rows)", rows.n_rows())?;
         writeln!(out, "per row         {mean:.6}")?;
-        writeln!(
-            out,
-            "BIC             {bic:.6}  ({p} free parameters; lower is better)"
-        )
+        writeln!(out, "BIC             {bic:.6}  ({p} free parameters; lower is better)")
     })
 }

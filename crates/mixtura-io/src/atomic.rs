@@ -21,10 +21,7 @@ pub struct WriteError(String);
 /// # Errors
 ///
 /// When the file cannot be created, written or put in place; nothing is left behind then.
-pub fn write_atomic(
-    path: &str,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> Result<(), WriteError> {
+pub fn write_atomic(path: &str, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), WriteError> {
     let name = if path == "-" { "standard output" } else { path };
     let outcome = if path == "-" || path == "/dev/stdout" {
         directly(io::stdout().lock(), write)
@@ -41,9 +38,7 @@ fn to_path(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) ->
         Err(error) => return Err(error),
     };
     // The open files of a process may be regular, but their paths are not theirs to replace.
-    let open_file = path.starts_with("/dev/fd")
-        || path.starts_with("/proc")
-        || path == Path::new("/dev/stderr");
+    let open_file = path.starts_with("/dev/fd") || path.starts_with("/proc") || path == Path::new("/dev/stderr");
     let Some(metadata) = existing else {
         return replace(path, None, write);
     };
@@ -56,17 +51,10 @@ fn to_path(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) ->
     if metadata.permissions().readonly() {
         return Err(io::Error::other("it is read-only; choose another name"));
     }
-    replace(
-        &fs::canonicalize(path)?,
-        Some(metadata.permissions()),
-        write,
-    )
+    replace(&fs::canonicalize(path)?, Some(metadata.permissions()), write)
 }
 
-fn directly(
-    out: impl Write,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> io::Result<()> {
+fn directly(out: impl Write, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let mut out = BufWriter::new(out);
     write(&mut out)?;
     out.flush()

@@ -46,9 +46,7 @@ pub(crate) fn is_missing(cell: &str) -> bool {
 pub(crate) fn text_reason(cell: &str, place: &str) -> String {
     let example = quoted(cell);
     if cell.eq_ignore_ascii_case("true") || cell.eq_ignore_ascii_case("false") {
-        format!(
-            "text (true and false are not numbers; write 1 and 0), for example {example} {place}"
-        )
+        format!("text (true and false are not numbers; write 1 and 0), for example {example} {place}")
     } else if is_grouped(cell) {
         format!(
             "text, for example {example} {place} (a number must be written without thousands \
@@ -63,9 +61,7 @@ pub(crate) fn text_reason(cell: &str, place: &str) -> String {
 fn is_grouped(cell: &str) -> bool {
     let digits = cell.strip_prefix(['-', '+']).unwrap_or(cell);
     digits.starts_with(|c: char| c.is_ascii_digit())
-        && digits
-            .chars()
-            .all(|c| c.is_ascii_digit() || ",.' \u{a0}\u{202f}".contains(c))
+        && digits.chars().all(|c| c.is_ascii_digit() || ",.' \u{a0}\u{202f}".contains(c))
 }
 
 #[cfg(test)]
@@ -74,14 +70,7 @@ mod tests {
 
     #[test]
     fn numbers_in_all_their_spellings() {
-        for (text, value) in [
-            ("+1.5", 1.5),
-            ("1e-3", 1e-3),
-            (".5", 0.5),
-            ("5.", 5.0),
-            ("1E5", 1e5),
-            ("-0", -0.0),
-        ] {
+        for (text, value) in [("+1.5", 1.5), ("1e-3", 1e-3), (".5", 0.5), ("5.", 5.0), ("1E5", 1e5), ("-0", -0.0)] {
             assert_eq!(parse(text, false), Cell::Number(value), "{text}");
         }
         assert_eq!(parse("-1,5e3", true), Cell::Number(-1500.0));
@@ -90,9 +79,7 @@ mod tests {
 
     #[test]
     fn missing_markers_in_any_case() {
-        for text in [
-            "", "NA", "na", "NaN", "nan", "NULL", "null", "?", "n/a", "None", "-nan",
-        ] {
+        for text in ["", "NA", "na", "NaN", "nan", "NULL", "null", "?", "n/a", "None", "-nan"] {
             assert_eq!(parse(text, false), Cell::Missing, "{text}");
         }
     }
@@ -106,18 +93,7 @@ mod tests {
 
     #[test]
     fn text_stays_text() {
-        for text in [
-            "1_000",
-            "0x10",
-            "1,234",
-            "true",
-            "2020-01-01",
-            "1 2",
-            "e5",
-            ".",
-            "-",
-            "1e",
-        ] {
+        for text in ["1_000", "0x10", "1,234", "true", "2020-01-01", "1 2", "e5", ".", "-", "1e"] {
             assert_eq!(parse(text, false), Cell::Text, "{text}");
         }
         for text in ["1.5", "1.234,5", "1,2,3"] {

@@ -22,12 +22,7 @@ pub(crate) struct Collector<'a> {
 }
 
 impl<'a> Collector<'a> {
-    pub(crate) fn new(
-        source: &'a str,
-        names: &'a Names,
-        plan: &'a Plan,
-        decimal_comma: bool,
-    ) -> Self {
+    pub(crate) fn new(source: &'a str, names: &'a Names, plan: &'a Plan, decimal_comma: bool) -> Self {
         let stored = plan.candidates(names.names.len());
         Self {
             source,
@@ -48,19 +43,12 @@ impl<'a> Collector<'a> {
     }
 
     /// Adds rows: all the file's columns, and the line of every row.
-    pub(crate) fn push(
-        &mut self,
-        columns: &[StringArray],
-        lines: &[usize],
-    ) -> Result<(), ReadError> {
+    pub(crate) fn push(&mut self, columns: &[StringArray], lines: &[usize]) -> Result<(), ReadError> {
         let stride = self.gathered.stored.len();
         let start = self.gathered.values.len();
         let room = lines.len() * stride;
         self.gathered.values.try_reserve(room).map_err(|_| {
-            ReadError::Data(format!(
-                "{}: the table does not fit into memory; read fewer columns or rows",
-                self.source
-            ))
+            ReadError::Data(format!("{}: the table does not fit into memory; read fewer columns or rows", self.source))
         })?;
         self.gathered.values.resize(start + room, f64::NAN);
         for stored in 0..stride {
@@ -74,16 +62,9 @@ impl<'a> Collector<'a> {
             self.weights(column, &columns[column], lines)?;
         }
         if let Some(column) = self.plan.label {
-            let where_ = || {
-                format!(
-                    "{}: column {}",
-                    self.source,
-                    quoted(&self.names.names[column])
-                )
-            };
+            let where_ = || format!("{}: column {}", self.source, quoted(&self.names.names[column]));
             for row in 0..lines.len() {
-                self.labels
-                    .push(columns[column].value(row).trim(), where_)?;
+                self.labels.push(columns[column].value(row).trim(), where_)?;
             }
         }
         // Closing the gaps moves the whole table; waiting until half of it is gaps keeps the cost
@@ -97,20 +78,12 @@ impl<'a> Collector<'a> {
 
     /// Gives up the places of columns that proved to be text.
     pub(crate) fn close_gaps(&mut self) {
-        let keep: Vec<usize> = (0..self.is_text.len())
-            .filter(|&s| !self.is_text[s])
-            .collect();
+        let keep: Vec<usize> = (0..self.is_text.len()).filter(|&s| !self.is_text[s]).collect();
         self.gathered.keep(&keep);
         self.is_text = vec![false; keep.len()];
     }
 
-    fn numbers(
-        &mut self,
-        stored: usize,
-        cells: &StringArray,
-        start: usize,
-        lines: &[usize],
-    ) -> Result<(), ReadError> {
+    fn numbers(&mut self, stored: usize, cells: &StringArray, start: usize, lines: &[usize]) -> Result<(), ReadError> {
         let gathered = &mut self.gathered;
         let stride = gathered.stored.len();
         let column = gathered.stored[stored];
@@ -145,12 +118,7 @@ impl<'a> Collector<'a> {
         Ok(())
     }
 
-    fn weights(
-        &mut self,
-        column: usize,
-        cells: &StringArray,
-        lines: &[usize],
-    ) -> Result<(), ReadError> {
+    fn weights(&mut self, column: usize, cells: &StringArray, lines: &[usize]) -> Result<(), ReadError> {
         for (row, &line) in lines.iter().enumerate() {
             let text = cells.value(row).trim();
             let (weight, fault) = match cell::parse(text, self.decimal_comma) {

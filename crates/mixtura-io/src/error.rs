@@ -24,15 +24,13 @@ impl ReadError {
         match error.downcast::<Self>() {
             Ok(refusal) => refusal,
             Err(error) => match error.kind() {
-                io::ErrorKind::UnexpectedEof => Self::Data(format!(
-                    "{source}: the gzip data ends too early; copy or download the file again"
-                )),
-                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => Self::Data(format!(
-                    "{source}: the gzip data is damaged ({error}); copy or download the file again"
-                )),
-                io::ErrorKind::IsADirectory => Self::Io(format!(
-                    "{source} is a folder; give the path of a data file"
-                )),
+                io::ErrorKind::UnexpectedEof => {
+                    Self::Data(format!("{source}: the gzip data ends too early; copy or download the file again"))
+                }
+                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
+                    Self::Data(format!("{source}: the gzip data is damaged ({error}); copy or download the file again"))
+                }
+                io::ErrorKind::IsADirectory => Self::Io(format!("{source} is a folder; give the path of a data file")),
                 _ => Self::Io(format!("cannot read {source}: {error}")),
             },
         }
@@ -42,11 +40,7 @@ impl ReadError {
 /// A cell's text fit for a message: quoted, on one line and short.
 pub(crate) fn quoted(text: &str) -> String {
     const LONGEST: usize = 40;
-    let mut shown: String = text
-        .chars()
-        .take(LONGEST)
-        .flat_map(char::escape_debug)
-        .collect();
+    let mut shown: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
     if text.chars().nth(LONGEST).is_some() {
         shown.push('…');
     }

@@ -17,11 +17,7 @@ pub(crate) struct LabelCodes {
 
 impl LabelCodes {
     /// Adds the next row's label, a trimmed cell; `where_` names file and column in a refusal.
-    pub(crate) fn push(
-        &mut self,
-        label: &str,
-        where_: impl Fn() -> String,
-    ) -> Result<(), ReadError> {
+    pub(crate) fn push(&mut self, label: &str, where_: impl Fn() -> String) -> Result<(), ReadError> {
         let code = if cell::is_missing(label) {
             -1
         } else if let Some(&code) = self.seen.get(label) {
@@ -43,11 +39,8 @@ impl LabelCodes {
 
     /// The labels with their names in order.
     pub(crate) fn finish(self) -> Labels {
-        let mut named: Vec<(Option<f64>, String, i32)> = self
-            .seen
-            .into_iter()
-            .map(|(name, code)| (name.parse().ok(), name, code))
-            .collect();
+        let mut named: Vec<(Option<f64>, String, i32)> =
+            self.seen.into_iter().map(|(name, code)| (name.parse().ok(), name, code)).collect();
         if named.iter().any(|(number, ..)| number.is_none()) {
             named.iter_mut().for_each(|(number, ..)| *number = None);
         }
@@ -63,10 +56,7 @@ impl LabelCodes {
         for code in codes.iter_mut().filter(|code| **code >= 0) {
             *code = place[*code as usize];
         }
-        Labels {
-            names: named.into_iter().map(|(_, name, _)| name).collect(),
-            codes,
-        }
+        Labels { names: named.into_iter().map(|(_, name, _)| name).collect(), codes }
     }
 }
 

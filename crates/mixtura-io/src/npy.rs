@@ -25,12 +25,7 @@ pub(crate) fn read(
     options: &ReadOptions,
 ) -> Result<Table, ReadError> {
     let (header, header_bytes) = read_header(source, &mut input)?;
-    let Header {
-        rows,
-        columns,
-        size,
-        ..
-    } = header;
+    let Header { rows, columns, size, .. } = header;
     if rows == 0 || columns == 0 {
         return Err(ReadError::Data(format!(
             "{source}: the array of {rows} × {columns} is empty; give one with rows and columns"
@@ -52,13 +47,7 @@ pub(crate) fn read(
     macro_rules! as_f64 {
         ($number:ty) => {{
             let cast = |bytes| <$number>::from_le_bytes(bytes) as f64;
-            finish(
-                source,
-                numbers(source, &mut input, &header, cast)?,
-                &header,
-                options,
-                Values::F64,
-            )
+            finish(source, numbers(source, &mut input, &header, cast)?, &header, options, Values::F64)
         }};
     }
     match (header.kind, header.size) {
@@ -68,9 +57,7 @@ pub(crate) fn read(
         }
         (Kind::Float, _) => as_f64!(f64),
         (Kind::Bool, _) => {
-            let values = numbers(source, &mut input, &header, |[b]| {
-                f64::from(u8::from(b != 0))
-            })?;
+            let values = numbers(source, &mut input, &header, |[b]| f64::from(u8::from(b != 0)))?;
             finish(source, values, &header, options, Values::F64)
         }
         (Kind::Signed, 1) => as_f64!(i8),
@@ -114,9 +101,7 @@ fn read_header(source: &str, input: &mut impl Read) -> Result<(Header, usize), R
         1 => 2,
         2 | 3 => 4,
         version => {
-            return Err(refuse(format!(
-                "has the unknown version {version}; save the array again"
-            )));
+            return Err(refuse(format!("has the unknown version {version}; save the array again")));
         }
     };
     let mut size = [0; 4];
@@ -154,9 +139,7 @@ fn numbers<T: Copy + Default, const N: usize>(
             from_le_bytes(own)
         }));
     }
-    let rest = input
-        .fill_buf()
-        .map_err(|error| ReadError::reading(source, error))?;
+    let rest = input.fill_buf().map_err(|error| ReadError::reading(source, error))?;
     if !rest.is_empty() {
         return Err(ReadError::Data(format!(
             "{source}: there is something after the array of {} × {}; save the array again into a \
@@ -166,9 +149,7 @@ fn numbers<T: Copy + Default, const N: usize>(
     }
     if header.fortran && header.columns > 1 && header.rows > 1 {
         let mut turned = Vec::new();
-        turned
-            .try_reserve_exact(total)
-            .map_err(|_| too_big(source))?;
+        turned.try_reserve_exact(total).map_err(|_| too_big(source))?;
         for row in 0..header.rows {
             turned.extend((0..header.columns).map(|column| values[column * header.rows + row]));
         }
@@ -178,9 +159,7 @@ fn numbers<T: Copy + Default, const N: usize>(
 }
 
 fn too_big(source: &str) -> ReadError {
-    ReadError::Data(format!(
-        "{source}: the array does not fit into memory; save fewer columns or rows"
-    ))
+    ReadError::Data(format!("{source}: the array does not fit into memory; save fewer columns or rows"))
 }
 
 /// Takes weights, labels and the columns asked for from the numbers.
@@ -199,13 +178,7 @@ fn finish<T: Copy + Into<f64>>(
     if integers && values.iter().any(|&v| v.into().abs() > EXACT) {
         notes.push("integers beyond 2^53 are rounded to 53 binary digits".into());
     }
-    let column = |c: usize| {
-        values
-            .iter()
-            .skip(c)
-            .step_by(columns)
-            .map(|&v| -> f64 { v.into() })
-    };
+    let column = |c: usize| values.iter().skip(c).step_by(columns).map(|&v| -> f64 { v.into() });
 
     let mut infinite = HashMap::new();
     for (i, &value) in values.iter().enumerate() {
@@ -224,13 +197,7 @@ fn finish<T: Copy + Into<f64>>(
         None => None,
     };
 
-    let mut gathered = Gathered {
-        stored: (0..columns).collect(),
-        values,
-        n_rows: rows,
-        text: Vec::new(),
-        infinite,
-    };
+    let mut gathered = Gathered { stored: (0..columns).collect(), values, n_rows: rows, text: Vec::new(), infinite };
     gathered.keep(&plan.candidates(columns));
     let selected = gathered.select(source, &names, &plan, &mut notes)?;
     Ok(Table {
@@ -263,9 +230,7 @@ fn weights(source: &str, name: &str, weights: Vec<f64>) -> Result<Vec<f64>, Read
 fn labels(source: &str, name: &str, cells: impl Iterator<Item = f64>) -> Result<Labels, ReadError> {
     let mut codes = LabelCodes::default();
     for cell in cells {
-        codes.push(&cell.to_string(), || {
-            format!("{source}: column {}", quoted(name))
-        })?;
+        codes.push(&cell.to_string(), || format!("{source}: column {}", quoted(name)))?;
     }
     Ok(codes.finish())
 }

@@ -36,14 +36,7 @@ pub(crate) fn parse(text: &str) -> Result<Header, String> {
         _ => return Err("is damaged; save the array again".into()),
     };
     let (rows, columns) = shape(value_of(text, "shape")?)?;
-    Ok(Header {
-        kind,
-        size,
-        big_endian,
-        fortran,
-        rows,
-        columns,
-    })
+    Ok(Header { kind, size, big_endian, fortran, rows, columns })
 }
 
 /// The text after `'key':`.
@@ -62,21 +55,14 @@ fn dtype(value: &str) -> Result<(Kind, usize, bool), String> {
     };
     let descr = value[1..].split(quote).next().unwrap_or_default();
     let unusable = || {
-        let what = match descr
-            .trim_start_matches(['<', '>', '|', '='])
-            .chars()
-            .next()
-        {
+        let what = match descr.trim_start_matches(['<', '>', '|', '=']).chars().next() {
             Some('O') => "Python objects",
             Some('c') => "complex numbers",
             Some('U' | 'S' | 'a') => "text",
             Some('M' | 'm') => "times",
             _ => "numbers of another kind",
         };
-        Err(format!(
-            "gives the type {}, {what}; save the array with .astype(\"float64\")",
-            quoted(descr)
-        ))
+        Err(format!("gives the type {}, {what}; save the array with .astype(\"float64\")", quoted(descr)))
     };
     let (order, rest) = match descr.chars().next() {
         Some(order @ ('<' | '>' | '|' | '=')) => (order, &descr[1..]),
@@ -116,10 +102,7 @@ fn shape(value: &str) -> Result<(usize, usize), String> {
     match sizes.map_err(|_| "gives a shape that is no list of sizes; save the array again")?[..] {
         [rows] => Ok((rows, 1)),
         [rows, columns] => Ok((rows, columns)),
-        ref other => Err(format!(
-            "gives {} dimensions; save a 2-D array with one row per observation",
-            other.len()
-        )),
+        ref other => Err(format!("gives {} dimensions; save a 2-D array with one row per observation", other.len())),
     }
 }
 
@@ -128,30 +111,17 @@ mod tests {
     use super::*;
 
     fn header(descr: &str, shape: &str) -> Result<Header, String> {
-        parse(&format!(
-            "{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}  \n"
-        ))
+        parse(&format!("{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}  \n"))
     }
 
     #[test]
     fn plain_headers() {
         let got = header("'<f8'", "(3, 4)").unwrap();
-        let same = Header {
-            kind: Kind::Float,
-            size: 8,
-            big_endian: false,
-            fortran: false,
-            rows: 3,
-            columns: 4,
-        };
+        let same = Header { kind: Kind::Float, size: 8, big_endian: false, fortran: false, rows: 3, columns: 4 };
         assert_eq!(got, same);
         let got = header("'>i2'", "(5L,)").unwrap();
         assert!(got.big_endian && got.rows == 5 && got.columns == 1 && got.size == 2);
-        assert!(
-            parse("{'shape':(1,),'fortran_order':True,'descr':'|b1'}")
-                .unwrap()
-                .fortran
-        );
+        assert!(parse("{'shape':(1,),'fortran_order':True,'descr':'|b1'}").unwrap().fortran);
     }
 
     #[test]

@@ -17,21 +17,13 @@ pub(crate) struct Names {
 impl Names {
     /// x1, x2, …: for a file without names.
     pub(crate) fn numbered(n: usize) -> Self {
-        Self {
-            names: (1..=n).map(|i| format!("x{i}")).collect(),
-            repeated: HashSet::new(),
-            first_unnamed: false,
-        }
+        Self { names: (1..=n).map(|i| format!("x{i}")).collect(), repeated: HashSet::new(), first_unnamed: false }
     }
 
     /// Names from a header: the nameless get their position, the repeated a number, with a note.
     pub(crate) fn from_header(header: Vec<String>, notes: &mut Vec<String>) -> Self {
         let first_unnamed = header.first().is_some_and(String::is_empty);
-        let own: HashSet<String> = header
-            .iter()
-            .filter(|name| !name.is_empty())
-            .cloned()
-            .collect();
+        let own: HashSet<String> = header.iter().filter(|name| !name.is_empty()).cloned().collect();
         let mut taken: HashSet<String> = HashSet::new();
         let mut repeated = HashSet::new();
         let mut renamed = Vec::new();
@@ -40,11 +32,7 @@ impl Names {
         let mut names = Vec::with_capacity(header.len());
         for (i, name) in header.into_iter().enumerate() {
             let nameless = name.is_empty();
-            let mut unique = if nameless {
-                format!("x{}", i + 1)
-            } else {
-                name
-            };
+            let mut unique = if nameless { format!("x{}", i + 1) } else { name };
             if taken.contains(&unique) || nameless && own.contains(&unique) {
                 let number = next.entry(unique.clone()).or_insert(2);
                 if !nameless {
@@ -65,18 +53,10 @@ impl Names {
         }
         if let Some(first) = renamed.first() {
             let more = renamed.len() - 1;
-            let more = if more > 0 {
-                format!(", and {more} more")
-            } else {
-                String::new()
-            };
+            let more = if more > 0 { format!(", and {more} more") } else { String::new() };
             notes.push(format!("repeated column names are numbered: {first}{more}"));
         }
-        Self {
-            names,
-            repeated,
-            first_unnamed,
-        }
+        Self { names, repeated, first_unnamed }
     }
 }
 
@@ -86,15 +66,13 @@ pub(crate) struct Plan {
     pub(crate) columns: Option<Vec<usize>>,
     pub(crate) weights: Option<usize>,
     pub(crate) label: Option<usize>,
+    /// Columns without any value may stay.
+    pub(crate) keep_empty: bool,
 }
 
 impl Plan {
-    pub(crate) fn new(
-        source: &str,
-        names: &Names,
-        options: &ReadOptions,
-    ) -> Result<Self, ReadError> {
-        let one = |token: &String| find(source, names, token);
+    pub(crate) fn new(source: &str, names: &Names, options: &ReadOptions) -> Result<Self, ReadError> {
+        let one = |token: &String| find(source, names, token, !options.of_a_model);
         let columns = match &options.columns {
             None => None,
             Some(tokens) if tokens.is_empty() => {
@@ -122,27 +100,24 @@ impl Plan {
             columns,
             weights: options.weights_column.as_ref().map(one).transpose()?,
             label: options.label_column.as_ref().map(one).transpose()?,
+            keep_empty: options.of_a_model,
         })
     }
 
     pub(crate) fn asks_for(&self, column: usize) -> bool {
-        self.columns
-            .as_ref()
-            .is_some_and(|columns| columns.contains(&column))
+        self.columns.as_ref().is_some_and(|columns| columns.contains(&column))
     }
 
     /// The columns that may become part of the table, in file order when none was asked for.
     pub(crate) fn candidates(&self, n: usize) -> Vec<usize> {
         match &self.columns {
             Some(columns) => columns.clone(),
-            None => (0..n)
-                .filter(|&c| Some(c) != self.weights && Some(c) != self.label)
-                .collect(),
+            None => (0..n).filter(|&c| Some(c) != self.weights && Some(c) != self.label).collect(),
         }
     }
 }
 
-fn find(source: &str, names: &Names, token: &str) -> Result<usize, ReadError> {
+fn find(source: &str, names: &Names, token: &str, positions: bool) -> Result<usize, ReadError> {
     const SHOWN: usize = 10;
     let all = &names.names;
     if names.repeated.contains(token) {
@@ -155,6 +130,7 @@ fn find(source: &str, names: &Names, token: &str) -> Result<usize, ReadError> {
         return Ok(column);
     }
     if let Ok(position) = token.parse::<usize>()
+        && positions
         && (1..=all.len()).contains(&position)
     {
         return Ok(position - 1);
@@ -183,10 +159,7 @@ mod tests {
     fn names_are_unique() {
         let (names, notes) = header(&["a", "a", "a_2", "", "x4", "a"]);
         assert_eq!(names.names, ["a", "a_3", "a_2", "x4_2", "x4", "a_4"]);
-        assert!(
-            notes[0].contains("column 2 is \"a_3\", and 2 more"),
-            "{notes:?}"
-        );
+        assert!(notes[0].contains("column 2 is \"a_3\", and 2 more"), "{notes:?}");
     }
 
     #[test]
@@ -197,16 +170,12 @@ mod tests {
     #[test]
     fn a_name_wins_over_a_position() {
         let (names, _) = header(&["2", "b", "b"]);
-        assert_eq!(find("f", &names, "2").unwrap(), 0);
-        assert_eq!(find("f", &names, "3").unwrap(), 2);
-        assert!(
-            find("f", &names, "b")
-                .unwrap_err()
-                .to_string()
-                .contains("more than one")
-        );
+        assert_eq!(find("f", &names, "2", true).unwrap(), 0);
+        assert_eq!(find("f", &names, "3", true).unwrap(), 2);
+        assert!(find("f", &names, "3", false).is_err());
+        assert!(find("f", &names, "b", true).unwrap_err().to_string().contains("more than one"));
         for token in ["0", "4", "c", ""] {
-            assert!(find("f", &names, token).is_err(), "{token}");
+            assert!(find("f", &names, token, true).is_err(), "{token}");
         }
     }
 }

@@ -26,8 +26,7 @@ pub fn read_table(path: &str, options: &ReadOptions) -> Result<Table, ReadError>
     if let Some(rest) = sample.strip_prefix(BOM) {
         sample = rest;
         let mut bom = [0; BOM.len()];
-        std::io::Read::read_exact(&mut data.input, &mut bom)
-            .map_err(|error| ReadError::reading(name, error))?;
+        std::io::Read::read_exact(&mut data.input, &mut bom).map_err(|error| ReadError::reading(name, error))?;
     }
     text::read(name, sample, data.complete, data.input, options)
 }

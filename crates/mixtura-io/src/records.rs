@@ -72,8 +72,7 @@ impl<'a, R: BufRead> RecordReader<'a, R> {
     pub(crate) fn new(source: &'a str, input: R, delimiter: Delimiter) -> Self {
         let mut special = [false; 256];
         for byte in 0..=255u8 {
-            special[usize::from(byte)] =
-                matches!(byte, 0 | b'"' | b'\n' | b'\r') || delimiter.separates(byte);
+            special[usize::from(byte)] = matches!(byte, 0 | b'"' | b'\n' | b'\r') || delimiter.separates(byte);
         }
         Self {
             source,
@@ -123,11 +122,7 @@ impl<'a, R: BufRead> RecordReader<'a, R> {
     }
 
     /// Appends everything up to the next line end outside quotes. `None`: at the end of the input.
-    fn scan(
-        &mut self,
-        out: &mut Vec<u8>,
-        start: usize,
-    ) -> Result<Option<(State, usize)>, ReadError> {
+    fn scan(&mut self, out: &mut Vec<u8>, start: usize) -> Result<Option<(State, usize)>, ReadError> {
         let first_line = self.line;
         let mut state = State::FieldStart;
         let mut fields = 1;
@@ -148,10 +143,7 @@ impl<'a, R: BufRead> RecordReader<'a, R> {
                     state = State::Comment;
                 }
                 let rest = &buffer[at..];
-                let run = rest
-                    .iter()
-                    .position(|&b| self.special[usize::from(b)])
-                    .unwrap_or(rest.len());
+                let run = rest.iter().position(|&b| self.special[usize::from(b)]).unwrap_or(rest.len());
                 if run > 0 {
                     out.extend_from_slice(&rest[..run]);
                     at += run;
@@ -230,10 +222,7 @@ impl<'a, R: BufRead> RecordReader<'a, R> {
         } else {
             return Ok(());
         };
-        Err(ReadError::Data(format!(
-            "{}: the row that starts on line {line} {what}",
-            self.source
-        )))
+        Err(ReadError::Data(format!("{}: the row that starts on line {line} {what}", self.source)))
     }
 }
 
@@ -255,11 +244,7 @@ mod tests {
         let mut all = Vec::new();
         let mut out = Vec::new();
         while let Some(record) = reader.next(&mut out).unwrap() {
-            all.push((
-                String::from_utf8(out.clone()).unwrap(),
-                record.line,
-                record.fields,
-            ));
+            all.push((String::from_utf8(out.clone()).unwrap(), record.line, record.fields));
             out.clear();
         }
         all
@@ -272,16 +257,8 @@ mod tests {
     #[test]
     fn every_line_end_counts_one_line() {
         let comma = Delimiter::Byte(b',');
-        let expected = [
-            record("a,b\n", 1, 2),
-            record("1,2\n", 2, 2),
-            record("3,4\n", 4, 2),
-        ];
-        for text in [
-            "a,b\n1,2\n\n3,4\n\n",
-            "a,b\r\n1,2\r\n\r\n3,4",
-            "a,b\r1,2\r\r3,4\r",
-        ] {
+        let expected = [record("a,b\n", 1, 2), record("1,2\n", 2, 2), record("3,4\n", 4, 2)];
+        for text in ["a,b\n1,2\n\n3,4\n\n", "a,b\r\n1,2\r\n\r\n3,4", "a,b\r1,2\r\r3,4\r"] {
             assert_eq!(split(text, comma), expected, "{text:?}");
         }
     }
@@ -290,10 +267,7 @@ mod tests {
     fn quotes_hide_delimiters_and_line_ends() {
         assert_eq!(
             split("\"a,\r\nb\"\"\",2\r\n3\" x,4\n", Delimiter::Byte(b',')),
-            [
-                record("\"a,\r\nb\"\"\",2\n", 1, 2),
-                record("3\" x,4\n", 3, 2)
-            ]
+            [record("\"a,\r\nb\"\"\",2\n", 1, 2), record("3\" x,4\n", 3, 2)]
         );
     }
 

@@ -28,11 +28,7 @@ pub(crate) struct Selected<T> {
 
 impl<T: Copy + Into<f64>> Gathered<T> {
     fn column(&self, stored: usize) -> impl Iterator<Item = f64> {
-        self.values
-            .iter()
-            .skip(stored)
-            .step_by(self.stored.len())
-            .map(|&v| v.into())
+        self.values.iter().skip(stored).step_by(self.stored.len()).map(|&v| v.into())
     }
 
     /// Keeps the stored columns at the positions `keep`, in that order, without a second copy.
@@ -65,7 +61,7 @@ impl<T: Copy + Into<f64>> Gathered<T> {
         let mut row_names: Vec<(usize, String)> = Vec::new();
         for (stored, &column) in self.stored.iter().enumerate() {
             let asked = plan.asks_for(column);
-            if self.column(stored).all(f64::is_nan) {
+            if !plan.keep_empty && self.column(stored).all(f64::is_nan) {
                 if asked || names.names.len() == 1 {
                     return Err(ReadError::Data(format!(
                         "{source}: column {} has no value in any row; leave it out",
@@ -73,10 +69,7 @@ impl<T: Copy + Into<f64>> Gathered<T> {
                     )));
                 }
                 dropped.push((column, "no value".into()));
-            } else if let Some(reason) = (!asked)
-                .then(|| self.row_name_reason(stored, column, names))
-                .flatten()
-            {
+            } else if let Some(reason) = (!asked).then(|| self.row_name_reason(stored, column, names)).flatten() {
                 row_names.push((stored, reason));
             } else {
                 keep.push(stored);
@@ -92,18 +85,13 @@ impl<T: Copy + Into<f64>> Gathered<T> {
                 keep.push(stored);
             }
         } else {
-            let reasons = row_names
-                .into_iter()
-                .map(|(stored, why)| (self.stored[stored], why));
+            let reasons = row_names.into_iter().map(|(stored, why)| (self.stored[stored], why));
             dropped.extend(reasons);
         }
         if keep.is_empty() {
             dropped.sort_unstable();
             let why = dropped.first().map_or(String::new(), |(column, reason)| {
-                format!(
-                    " (column {} is left out: {reason})",
-                    quoted(&names.names[*column])
-                )
+                format!(" (column {} is left out: {reason})", quoted(&names.names[*column]))
             });
             return Err(ReadError::Data(format!(
                 "{source}: there is no numeric column to read{why}; give a table with at least one \
@@ -126,13 +114,7 @@ impl<T: Copy + Into<f64>> Gathered<T> {
         let name = |column: usize| names.names[column].clone();
         Ok(Selected {
             columns: self.stored.iter().map(|&column| name(column)).collect(),
-            dropped: dropped
-                .into_iter()
-                .map(|(column, reason)| DroppedColumn {
-                    name: name(column),
-                    reason,
-                })
-                .collect(),
+            dropped: dropped.into_iter().map(|(column, reason)| DroppedColumn { name: name(column), reason }).collect(),
             values: self.values,
         })
     }
@@ -143,9 +125,7 @@ impl<T: Copy + Into<f64>> Gathered<T> {
         let first = values.next()?;
         if self.n_rows >= 3
             && first.fract() == 0.0
-            && values
-                .zip(1u32..)
-                .all(|(value, row)| value == first + f64::from(row))
+            && values.zip(1u32..).all(|(value, row)| value == first + f64::from(row))
         {
             return Some("consecutive integers, like row numbers".into());
         }

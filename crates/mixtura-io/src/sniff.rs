@@ -41,10 +41,7 @@ fn fit(sample: &[u8], complete: bool, delimiter: Delimiter) -> (f64, f64) {
         fields.push(record.fields);
         // Without regard to delimiters in quotes: these cells are no numbers anyway.
         for cell in raw.split(|&byte| byte == delimiter.byte()) {
-            let cell = std::str::from_utf8(cell)
-                .unwrap_or_default()
-                .trim()
-                .trim_matches('"');
+            let cell = std::str::from_utf8(cell).unwrap_or_default().trim().trim_matches('"');
             let decimal_comma = delimiter != Delimiter::Byte(b',') && cell.contains(',');
             numbers += usize::from(cell::parse(cell, decimal_comma) != Cell::Text);
             cells += 1;
@@ -67,11 +64,7 @@ fn fit(sample: &[u8], complete: bool, delimiter: Delimiter) -> (f64, f64) {
 
 /// Whether the first row holds column names: it is all text, or it has text above numbers.
 /// `rows` are the rows after it.
-pub(crate) fn has_header<'a>(
-    first: &[String],
-    rows: impl Iterator<Item = Vec<&'a str>>,
-    decimal_comma: bool,
-) -> bool {
+pub(crate) fn has_header<'a>(first: &[String], rows: impl Iterator<Item = Vec<&'a str>>, decimal_comma: bool) -> bool {
     let is_text = |cell: &str| cell::parse(cell, decimal_comma) == Cell::Text;
     let is_value = |cell: &str| !cell::is_missing(cell) && !is_text(cell);
     let text: Vec<bool> = first.iter().map(|cell| is_text(cell)).collect();
@@ -120,10 +113,7 @@ mod tests {
         assert_eq!(sniffed("1,5;2,5\n3,5;4,5\n"), Delimiter::Byte(b';'));
         assert_eq!(sniffed("1,5 2,5\n3,5 4\n"), Delimiter::Blanks);
         assert_eq!(sniffed("\"1,5\" 2\n\"3,5\" 4\n"), Delimiter::Blanks);
-        assert_eq!(
-            sniffed("2020-01-01 10:00,5\n2020-01-02 11:00,6\n"),
-            Delimiter::Byte(b',')
-        );
+        assert_eq!(sniffed("2020-01-01 10:00,5\n2020-01-02 11:00,6\n"), Delimiter::Byte(b','));
         assert_eq!(sniffed("a b\tc d\n1\t2\n"), Delimiter::Byte(b'\t'));
         assert_eq!(sniffed("a|b\n1|2\n"), Delimiter::Byte(b'|'));
         assert_eq!(sniffed("  a   b\n1 2\n"), Delimiter::Blanks);

@@ -51,25 +51,13 @@ pub(crate) fn open(path: &str) -> Result<Source, ReadError> {
     from_reader(source, reader, length)
 }
 
-fn from_reader(
-    source: &str,
-    reader: Box<dyn Read>,
-    length: Option<u64>,
-) -> Result<Source, ReadError> {
+fn from_reader(source: &str, reader: Box<dyn Read>, length: Option<u64>) -> Result<Source, ReadError> {
     let (sample, complete, input) = peek(source, reader)?;
     if !sample.starts_with(b"\x1f\x8b") {
-        return Ok(Source {
-            sample,
-            complete,
-            input,
-            length,
-        });
+        return Ok(Source { sample, complete, input, length });
     }
     let compressed = Rc::new(Cell::new(0));
-    let counted = Counted {
-        input,
-        read: compressed.clone(),
-    };
+    let counted = Counted { input, read: compressed.clone() };
     let plain = Guarded {
         source: source.to_owned(),
         input: MultiGzDecoder::new(BufReader::with_capacity(BUFFER_BYTES, counted)),
@@ -77,29 +65,16 @@ fn from_reader(
         compressed,
     };
     let (sample, complete, input) = peek(source, Box::new(plain))?;
-    Ok(Source {
-        sample,
-        complete,
-        input,
-        length: None,
-    })
+    Ok(Source { sample, complete, input, length: None })
 }
 
 /// Reads the beginning and puts it back.
 fn peek(source: &str, mut reader: Box<dyn Read>) -> Result<(Vec<u8>, bool, Input), ReadError> {
     let mut sample = Vec::new();
-    reader
-        .by_ref()
-        .take(SAMPLE_BYTES)
-        .read_to_end(&mut sample)
-        .map_err(|error| ReadError::reading(source, error))?;
+    reader.by_ref().take(SAMPLE_BYTES).read_to_end(&mut sample).map_err(|error| ReadError::reading(source, error))?;
     let complete = (sample.len() as u64) < SAMPLE_BYTES;
     let again: Box<dyn Read> = Box::new(Cursor::new(sample.clone()).chain(reader));
-    Ok((
-        sample,
-        complete,
-        BufReader::with_capacity(BUFFER_BYTES, again),
-    ))
+    Ok((sample, complete, BufReader::with_capacity(BUFFER_BYTES, again)))
 }
 
 struct Counted<R> {
@@ -159,11 +134,7 @@ pub(crate) fn refuse_foreign(source: &str, sample: &[u8]) -> Result<(), ReadErro
         (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", UNPACK),
     ];
     const CONVERT: &str = "convert the file, for example with iconv -f UTF-16 -t UTF-8";
-    let looks = |what: &str, advice: &str| {
-        Err(ReadError::Data(format!(
-            "{source} looks like {what}; {advice}"
-        )))
-    };
+    let looks = |what: &str, advice: &str| Err(ReadError::Data(format!("{source} looks like {what}; {advice}")));
     if let Some((_, what, advice)) = MAGIC.iter().find(|(magic, ..)| sample.starts_with(magic)) {
         return looks(what, advice);
     }
@@ -174,21 +145,12 @@ pub(crate) fn refuse_foreign(source: &str, sample: &[u8]) -> Result<(), ReadErro
         return Ok(());
     }
     let head = &sample[..sample.len().min(64)];
-    let zeros = |parity: usize| {
-        head.iter()
-            .skip(parity)
-            .step_by(2)
-            .filter(|&&b| b == 0)
-            .count()
-    };
+    let zeros = |parity: usize| head.iter().skip(parity).step_by(2).filter(|&&b| b == 0).count();
     let (even, odd) = (zeros(0), zeros(1));
     if (even == 0 || odd == 0) && (even + odd) * 4 >= head.len() {
         return looks("UTF-16 text", CONVERT);
     }
-    looks(
-        "a binary file (there are zero bytes in it)",
-        "give a CSV or NPY file",
-    )
+    looks("a binary file (there are zero bytes in it)", "give a CSV or NPY file")
 }
 
 #[cfg(test)]
@@ -240,10 +202,7 @@ mod tests {
 
     #[test]
     fn a_small_repetitive_file_is_no_bomb() {
-        assert_eq!(
-            everything(gzip(&vec![b'1'; 8 << 20])).unwrap().len(),
-            8 << 20
-        );
+        assert_eq!(everything(gzip(&vec![b'1'; 8 << 20])).unwrap().len(), 8 << 20);
     }
 
     #[test]

@@ -57,4 +57,6 @@ pub struct ReadOptions {
     pub weights_column: Option<String>,
     /// The column that holds the rows' known classes.
     pub label_column: Option<String>,
+    /// The columns are those of a model: names only, never positions, and one may lack every value.
+    pub of_a_model: bool,
 }

@@ -35,22 +35,17 @@ pub(crate) fn read(
 
     let mut raw = Vec::new();
     let Some(top) = records.next(&mut raw)? else {
-        return Err(ReadError::Data(format!(
-            "{source} is empty; give a file with rows of numbers"
-        )));
+        return Err(ReadError::Data(format!("{source} is empty; give a file with rows of numbers")));
     };
     let top_raw = std::mem::take(&mut raw);
     let cells = Tokeniser::new(top.fields, delimiter).decode(source, &top_raw, 1)?;
-    let mut first: Vec<String> = cells
-        .iter()
-        .map(|column| column.value(0).trim().to_owned())
-        .collect();
+    let mut first: Vec<String> = cells.iter().map(|column| column.value(0).trim().to_owned()).collect();
 
     let mut batch = Batch::default();
     batch.fill_one(&mut records)?;
     // R's write.table gives no name to the row names, so that its header is one field short.
-    let short_header = matches!(delimiter, Delimiter::Blanks | Delimiter::Byte(b'\t'))
-        && batch.first_fields == Some(top.fields + 1);
+    let short_header =
+        matches!(delimiter, Delimiter::Blanks | Delimiter::Byte(b'\t')) && batch.first_fields == Some(top.fields + 1);
     let width = top.fields + usize::from(short_header);
     batch.fill(source, &mut records, width, top.line)?;
 
@@ -67,12 +62,7 @@ pub(crate) fn read(
     let mut notes = Vec::new();
     let below = |row: usize| columns.iter().map(move |column| column.value(row).trim());
     let decimal_comma = delimiter != Delimiter::Byte(b',')
-        && sniff::decimal_comma(
-            first
-                .iter()
-                .map(String::as_str)
-                .chain((0..rows).flat_map(below)),
-        );
+        && sniff::decimal_comma(first.iter().map(String::as_str).chain((0..rows).flat_map(below)));
     let below = (0..rows).map(|row| below(row).collect());
     let header = short_header || sniff::has_header(&first, below, decimal_comma);
 
@@ -83,10 +73,7 @@ pub(crate) fn read(
             )));
         }
         if first.iter().any(|name| name.parse::<f64>().is_ok()) {
-            notes.push(format!(
-                "line {} is taken for the header although some of its cells are numbers",
-                top.line
-            ));
+            notes.push(format!("line {} is taken for the header although some of its cells are numbers", top.line));
         }
         Names::from_header(first, &mut notes)
     } else {
@@ -111,16 +98,10 @@ pub(crate) fn read(
     collector.close_gaps();
 
     if records.comments > 0 {
-        notes.push(format!(
-            "{} at the top skipped",
-            count(records.comments, "comment line")
-        ));
+        notes.push(format!("{} at the top skipped", count(records.comments, "comment line")));
     }
     if records.blank_inside > 0 {
-        notes.push(format!(
-            "{} inside the data skipped",
-            count(records.blank_inside, "blank line")
-        ));
+        notes.push(format!("{} inside the data skipped", count(records.blank_inside, "blank line")));
     }
     let weights = match plan.weights {
         Some(column) => {
@@ -131,9 +112,7 @@ pub(crate) fn read(
     };
     let labels = plan.label.map(|_| collector.labels.finish());
     let n_rows = collector.gathered.n_rows;
-    let selected = collector
-        .gathered
-        .select(source, &names, &plan, &mut notes)?;
+    let selected = collector.gathered.select(source, &names, &plan, &mut notes)?;
     Ok(Table {
         source: source.to_owned(),
         columns: selected.columns,
@@ -150,10 +129,7 @@ pub(crate) fn read(
 fn is_row_names(cells: &StringArray) -> bool {
     let mut cells = (0..cells.len()).map(|row| cells.value(row).trim());
     let text = cells.clone().all(|cell| cell.parse::<f64>().is_err());
-    text || cells
-        .by_ref()
-        .zip(1usize..)
-        .all(|(cell, row)| cell.parse() == Ok(row))
+    text || cells.by_ref().zip(1usize..).all(|(cell, row)| cell.parse() == Ok(row))
 }
 
 fn ragged(source: &str, line: usize, found: usize, top_line: usize, expected: usize) -> ReadError {
@@ -180,10 +156,7 @@ impl Batch {
         self.first_fields = None;
     }
 
-    fn fill_one(
-        &mut self,
-        records: &mut RecordReader<'_, impl BufRead>,
-    ) -> Result<Option<Record>, ReadError> {
+    fn fill_one(&mut self, records: &mut RecordReader<'_, impl BufRead>) -> Result<Option<Record>, ReadError> {
         let record = records.next(&mut self.raw)?;
         if let Some(record) = record {
             self.lines.push(record.line);
@@ -229,9 +202,7 @@ struct Tokeniser {
 
 impl Tokeniser {
     fn new(width: usize, delimiter: Delimiter) -> Self {
-        let fields: Vec<Field> = (0..width)
-            .map(|i| Field::new(i.to_string(), DataType::Utf8, true))
-            .collect();
+        let fields: Vec<Field> = (0..width).map(|i| Field::new(i.to_string(), DataType::Utf8, true)).collect();
         let decoder = ReaderBuilder::new(Arc::new(Schema::new(fields)))
             .with_delimiter(delimiter.byte())
             .with_batch_size(batch_rows(width))
@@ -240,19 +211,10 @@ impl Tokeniser {
     }
 
     /// The columns of `rows` whole records.
-    fn decode(
-        &mut self,
-        source: &str,
-        mut raw: &[u8],
-        rows: usize,
-    ) -> Result<Vec<StringArray>, ReadError> {
+    fn decode(&mut self, source: &str, mut raw: &[u8], rows: usize) -> Result<Vec<StringArray>, ReadError> {
         let fail = |why: String| ReadError::Data(format!("{source} cannot be read as CSV: {why}"));
         while !raw.is_empty() {
-            match self
-                .decoder
-                .decode(raw)
-                .map_err(|error| fail(error.to_string()))?
-            {
+            match self.decoder.decode(raw).map_err(|error| fail(error.to_string()))? {
                 0 => break,
                 used => raw = &raw[used..],
             }
@@ -260,21 +222,13 @@ impl Tokeniser {
         if rows == 0 {
             return Ok(vec![StringArray::from(Vec::<&str>::new()); self.width]);
         }
-        let batch = self
-            .decoder
-            .flush()
-            .map_err(|error| fail(error.to_string()))?;
+        let batch = self.decoder.flush().map_err(|error| fail(error.to_string()))?;
         // The tokeniser drops a byte order mark, and with it a row that is nothing else.
         let Some(batch) = batch.filter(|batch| batch.num_rows() == rows && raw.is_empty()) else {
-            return Err(fail(
-                "a row is empty or its quotes are ambiguous; rewrite the file".into(),
-            ));
+            return Err(fail("a row is empty or its quotes are ambiguous; rewrite the file".into()));
         };
-        let columns: Option<Vec<StringArray>> = batch
-            .columns()
-            .iter()
-            .map(|column| column.as_any().downcast_ref::<StringArray>().cloned())
-            .collect();
+        let columns: Option<Vec<StringArray>> =
+            batch.columns().iter().map(|column| column.as_any().downcast_ref::<StringArray>().cloned()).collect();
         columns.ok_or_else(|| fail("a column is no text".into()))
     }
 }

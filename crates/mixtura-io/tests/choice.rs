@@ -28,16 +28,12 @@ fn a_long_list_of_names_is_cut() {
     let names: Vec<String> = (0..20).map(|i| format!("n{i}")).collect();
     let text = format!("{}\n{}\n", names.join(","), ["1"; 20].join(","));
     let message = refusal_with(text, &columns(&["z"]));
-    assert!(
-        message.contains("\"n9\", …") && !message.contains("n10"),
-        "{message}"
-    );
+    assert!(message.contains("\"n9\", …") && !message.contains("n10"), "{message}");
 }
 
 #[test]
 fn text_is_dropped_or_refused() {
-    let text =
-        "species,day,flag,group,x\nsetosa,2020-01-01,true,\"1,234\",1\nb,2020-01-02,false,5,2\n";
+    let text = "species,day,flag,group,x\nsetosa,2020-01-01,true,\"1,234\",1\nb,2020-01-02,false,5,2\n";
     let table = read(text);
     assert_eq!(table.columns, ["x"]);
     let reasons: Vec<&str> = table.dropped.iter().map(|d| d.reason.as_str()).collect();
@@ -46,10 +42,7 @@ fn text_is_dropped_or_refused() {
     assert!(reasons[2].contains("true and false"));
     assert!(reasons[3].contains("thousands"));
     let message = refusal_with(text, &columns(&["species"]));
-    assert!(
-        message.contains("line 2") && message.contains("\"setosa\""),
-        "{message}"
-    );
+    assert!(message.contains("line 2") && message.contains("\"setosa\""), "{message}");
     assert!(refusal("a,b\nx,y\nz,w\n").contains("no numeric column"));
     for odd in ["1_000", "0x10", "1d5"] {
         assert_eq!(read(format!("a,x\n{odd},1\n2,3\n")).columns, ["x"], "{odd}");
@@ -70,11 +63,7 @@ fn row_numbers_are_dropped_unless_asked_for() {
     assert_eq!(read("n,x\n1,5\n2,3\n").columns, ["n", "x"]);
     assert_eq!(read("n,x\n3,5\n2,3\n1,1\n").columns, ["n", "x"]);
     for name in ["ID", "Index", "rownames", "RowId", "Unnamed: 0"] {
-        assert_eq!(
-            read(format!("{name},x\n7,2\n3,3\n")).columns,
-            ["x"],
-            "{name}"
-        );
+        assert_eq!(read(format!("{name},x\n7,2\n3,3\n")).columns, ["x"], "{name}");
     }
 }
 
@@ -100,17 +89,10 @@ fn weights_are_checked() {
     let table = read_with("w,x\n0,1\n2.5,4\n", &weights("w"));
     assert_eq!(table.columns, ["x"]);
     assert_eq!(table.weights.unwrap(), [0.0, 2.5]);
-    for (bad, why) in [
-        ("-1", "is negative"),
-        ("", "is missing"),
-        ("abc", "is not a number"),
-        ("inf", "is not finite"),
-    ] {
+    for (bad, why) in [("-1", "is negative"), ("", "is missing"), ("abc", "is not a number"), ("inf", "is not finite")]
+    {
         let message = refusal_with(format!("w,x\n1,1\n{bad},4\n"), &weights("w"));
-        assert!(
-            message.contains(why) && message.contains("line 3"),
-            "{message}"
-        );
+        assert!(message.contains(why) && message.contains("line 3"), "{message}");
     }
     assert!(refusal_with("w,x\n0,1\n0,4\n", &weights("w")).contains("is zero"));
     assert!(refusal_with("w,x\n1,1\n", &weights("v")).contains("no column"));
@@ -123,13 +105,8 @@ fn labels_are_coded() {
     assert_eq!(labels.names, ["a", "b"]);
     assert_eq!(labels.codes, [1, -1, 0, 1]);
     assert!(table.dropped.is_empty());
-    let labels = read_with("c,x\n10,1\n9,4\n10,5\n", &label("1"))
-        .labels
-        .unwrap();
-    assert_eq!(
-        (labels.names, labels.codes),
-        (vec!["9".into(), "10".into()], vec![1, 0, 1])
-    );
+    let labels = read_with("c,x\n10,1\n9,4\n10,5\n", &label("1")).labels.unwrap();
+    assert_eq!((labels.names, labels.codes), (vec!["9".into(), "10".into()], vec![1, 0, 1]));
     let many: String = (0..10_001).map(|i| format!("l{i},1.5\n")).collect();
     assert!(refusal_with(format!("c,x\n{many}"), &label("c")).contains("10,000 distinct"));
 }
@@ -140,6 +117,7 @@ fn everything_at_once() {
         columns: Some(vec!["y".into(), "x".into()]),
         weights_column: Some("2".into()),
         label_column: Some("c".into()),
+        ..ReadOptions::default()
     };
     let table = read_with("c,w,x,t,y\na,1,2,t,3\nb,4,5,t,6\n", &options);
     assert_eq!(values(&table), [3.0, 2.0, 6.0, 5.0]);

@@ -8,16 +8,12 @@ fn delimiters_line_ends_and_the_bom() {
     for delimiter in [",", ";", "\t", "|", " ", "   ", " \t"] {
         for end in ["\n", "\r\n", "\r"] {
             for bom in ["", "\u{feff}"] {
-                let text =
-                    format!("{bom}a,b{end}1.5,2{end}-3,4e1{end}{end}").replace(',', delimiter);
+                let text = format!("{bom}a,b{end}1.5,2{end}-3,4e1{end}{end}").replace(',', delimiter);
                 let table = read(&text);
                 assert_eq!(table.columns, ["a", "b"], "{text:?}");
                 assert_eq!(values(&table), [1.5, 2.0, -3.0, 40.0], "{text:?}");
                 assert_eq!(table.n_rows, 2);
-                assert!(
-                    table.notes.is_empty() && table.dropped.is_empty(),
-                    "{table:?}"
-                );
+                assert!(table.notes.is_empty() && table.dropped.is_empty(), "{table:?}");
             }
         }
     }
@@ -41,11 +37,7 @@ fn no_header_gives_numbered_columns() {
 fn a_header_partly_of_numbers_is_noted() {
     let table = read("a,1990\n1,2\n3,5\n");
     assert_eq!(table.columns, ["a", "1990"]);
-    assert!(
-        table.notes[0].contains("taken for the header"),
-        "{:?}",
-        table.notes
-    );
+    assert!(table.notes[0].contains("taken for the header"), "{:?}", table.notes);
 }
 
 #[test]
@@ -90,13 +82,7 @@ fn missing_markers() {
 fn comment_and_blank_lines() {
     let table = read("# made, by \"me\n#\na,b\n1,2\n\n3,4\n\n\n");
     assert_eq!(values(&table), [1.0, 2.0, 3.0, 4.0]);
-    assert_eq!(
-        table.notes,
-        [
-            "2 comment lines at the top skipped",
-            "1 blank line inside the data skipped"
-        ]
-    );
+    assert_eq!(table.notes, ["2 comment lines at the top skipped", "1 blank line inside the data skipped"]);
 }
 
 #[test]
@@ -113,21 +99,12 @@ fn names_are_completed() {
 fn a_trailing_delimiter_is_an_empty_column() {
     let table = read("a,b,\n1,2,\n3,4,\n");
     assert_eq!(table.columns, ["a", "b"]);
-    assert_eq!(
-        (
-            table.dropped[0].name.as_str(),
-            table.dropped[0].reason.as_str()
-        ),
-        ("x3", "no value")
-    );
+    assert_eq!((table.dropped[0].name.as_str(), table.dropped[0].reason.as_str()), ("x3", "no value"));
 }
 
 #[test]
 fn row_names_of_r_and_pandas() {
-    for text in [
-        "a b\n1 1.5 2\n2 3 4\n3 5 6\n",
-        "\"a\" \"b\"\n\"p q\" 1.5 2\n\"r\" 3 4\n\"s\" 5 6\n",
-    ] {
+    for text in ["a b\n1 1.5 2\n2 3 4\n3 5 6\n", "\"a\" \"b\"\n\"p q\" 1.5 2\n\"r\" 3 4\n\"s\" 5 6\n"] {
         let table = read(text);
         assert_eq!(table.columns, ["a", "b"]);
         assert_eq!(values(&table), [1.5, 2.0, 3.0, 4.0, 5.0, 6.0]);
@@ -157,15 +134,9 @@ fn a_column_that_turns_to_text_late() {
     assert_eq!(table.n_rows, 100_002);
     assert_eq!(values(&table)[200_000..], [1.0, 2.0, 3.0, 5.0]);
     assert_eq!(values(&table)[2 * 77_777], f64::from(77_777 % 7));
-    assert_eq!(
-        table.dropped[0].reason,
-        "text, for example \"oops\" on line 100002"
-    );
+    assert_eq!(table.dropped[0].reason, "text, for example \"oops\" on line 100002");
     let message = refusal_with(&text, &columns(&["c", "b"]));
-    assert!(
-        message.contains("line 100002") && message.contains("\"oops\""),
-        "{message}"
-    );
+    assert!(message.contains("line 100002") && message.contains("\"oops\""), "{message}");
 }
 
 #[test]

@@ -16,18 +16,12 @@ fn shapes_and_orders() {
     assert_eq!(table.columns, ["x1", "x2"]);
     assert_eq!((values(&table), table.n_rows), (&SIX[..], 3));
     let table = read(npy("'<f8'", true, "(2, 3)", &f8(&SIX)));
-    assert_eq!(
-        values(&table),
-        [SIX[0], SIX[2], SIX[4], SIX[1], SIX[3], SIX[5]]
-    );
+    assert_eq!(values(&table), [SIX[0], SIX[2], SIX[4], SIX[1], SIX[3], SIX[5]]);
     let table = read(npy("'<f8'", false, "(6,)", &f8(&SIX)));
     assert_eq!((values(&table), table.columns.len()), (&SIX[..], 1));
     let big: Vec<u8> = SIX.iter().flat_map(|v| v.to_be_bytes()).collect();
     assert_eq!(values(&read(npy("'>f8'", false, "(3, 2)", &big))), SIX);
-    assert_eq!(
-        values(&read(gzip(&npy("'<f8'", false, "(3, 2)", &f8(&SIX))))),
-        SIX
-    );
+    assert_eq!(values(&read(gzip(&npy("'<f8'", false, "(3, 2)", &f8(&SIX))))), SIX);
 }
 
 #[test]
@@ -42,10 +36,7 @@ fn a_second_version_header() {
 
 #[test]
 fn single_precision_stays_single() {
-    let data: Vec<u8> = [0.1f32, f32::NAN, 3.0, 5.0]
-        .iter()
-        .flat_map(|v| v.to_be_bytes())
-        .collect();
+    let data: Vec<u8> = [0.1f32, f32::NAN, 3.0, 5.0].iter().flat_map(|v| v.to_be_bytes()).collect();
     let Values::F32(got) = read(npy("'>f4'", false, "(2, 2)", &data)).values else {
         panic!("not single precision");
     };
@@ -55,31 +46,13 @@ fn single_precision_stays_single() {
 
 #[test]
 fn integers_and_booleans() {
-    let i2: Vec<u8> = [-5i16, 300, 7]
-        .iter()
-        .flat_map(|v| v.to_le_bytes())
-        .collect();
-    assert_eq!(
-        values(&read(npy("'<i2'", false, "(3,)", &i2))),
-        [-5.0, 300.0, 7.0]
-    );
+    let i2: Vec<u8> = [-5i16, 300, 7].iter().flat_map(|v| v.to_le_bytes()).collect();
+    assert_eq!(values(&read(npy("'<i2'", false, "(3,)", &i2))), [-5.0, 300.0, 7.0]);
     let u4: Vec<u8> = [u32::MAX, 0].iter().flat_map(|v| v.to_be_bytes()).collect();
-    assert_eq!(
-        values(&read(npy("'>u4'", false, "(2,)", &u4))),
-        [4294967295.0, 0.0]
-    );
-    assert_eq!(
-        values(&read(npy("'|u1'", false, "(2,)", &[255, 1]))),
-        [255.0, 1.0]
-    );
-    assert_eq!(
-        values(&read(npy("'|i1'", false, "(2,)", &[255, 1]))),
-        [-1.0, 1.0]
-    );
-    assert_eq!(
-        values(&read(npy("'|b1'", false, "(3,)", &[1, 0, 1]))),
-        [1.0, 0.0, 1.0]
-    );
+    assert_eq!(values(&read(npy("'>u4'", false, "(2,)", &u4))), [4294967295.0, 0.0]);
+    assert_eq!(values(&read(npy("'|u1'", false, "(2,)", &[255, 1]))), [255.0, 1.0]);
+    assert_eq!(values(&read(npy("'|i1'", false, "(2,)", &[255, 1]))), [-1.0, 1.0]);
+    assert_eq!(values(&read(npy("'|b1'", false, "(3,)", &[1, 0, 1]))), [1.0, 0.0, 1.0]);
     let table = read(npy("'<i8'", false, "(1,)", &i64::MAX.to_le_bytes()));
     assert!(table.notes[1].contains("rounded"));
 }
@@ -90,18 +63,12 @@ fn columns_weights_and_labels() {
     let mut options = columns(&["x3"]);
     options.weights_column = Some("1".into());
     let message = refusal_with(&bytes, &options);
-    assert!(
-        message.contains("row 2") && message.contains("negative"),
-        "{message}"
-    );
+    assert!(message.contains("row 2") && message.contains("negative"), "{message}");
     options.weights_column = Some("x3".into());
     options.label_column = Some("x2".into());
     options.columns = None;
     let table = read_with(&bytes, &options);
-    assert_eq!(
-        (values(&table), table.columns.clone()),
-        (&[1.5, -4.0][..], vec!["x1".to_string()])
-    );
+    assert_eq!((values(&table), table.columns.clone()), (&[1.5, -4.0][..], vec!["x1".to_string()]));
     assert_eq!(table.weights.unwrap(), [f64::MIN_POSITIVE, 7.0]);
     assert_eq!(table.labels.unwrap().names, ["2", "5"]);
 }
@@ -129,14 +96,6 @@ fn refusals() {
         // From a stream whose length nobody knows.
         assert!(refusal(gzip(&bytes)).contains(why), "{descr} {shape}");
     }
-    let message = refusal(npy(
-        "'<f8'",
-        false,
-        "(2, 2)",
-        &f8(&[1.0, 2.0, 3.0, f64::NEG_INFINITY]),
-    ));
-    assert!(
-        message.contains("row 2") && message.contains("\"x2\""),
-        "{message}"
-    );
+    let message = refusal(npy("'<f8'", false, "(2, 2)", &f8(&[1.0, 2.0, 3.0, f64::NEG_INFINITY])));
+    assert!(message.contains("row 2") && message.contains("\"x2\""), "{message}");
 }

@@ -6,9 +6,7 @@ use mixtura_io::{ReadOptions, Values};
 use proptest::prelude::*;
 
 fn finite() -> impl Strategy<Value = f64> {
-    any::<u64>()
-        .prop_map(f64::from_bits)
-        .prop_filter("finite", |v| v.is_finite())
+    any::<u64>().prop_map(f64::from_bits).prop_filter("finite", |v| v.is_finite())
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -31,23 +29,14 @@ fn write(table: &[Vec<f64>], delimiter: &str, end: &str, quoting: Quoting, heade
         _ => cell,
     };
     if header {
-        line(
-            (0..table[0].len())
-                .map(|i| quote(i, format!("c{i}")))
-                .collect(),
-        );
+        line((0..table[0].len()).map(|i| quote(i, format!("c{i}"))).collect());
     }
     for row in table {
         let cell = |v: &f64| {
             let text = format!("{v:e}");
             if comma { text.replace('.', ",") } else { text }
         };
-        line(
-            row.iter()
-                .enumerate()
-                .map(|(i, v)| quote(i, cell(v)))
-                .collect(),
-        );
+        line(row.iter().enumerate().map(|(i, v)| quote(i, cell(v))).collect());
     }
     text
 }
@@ -93,7 +82,7 @@ proptest! {
         weights in prop::option::of("[1-3]"),
         columns in prop::option::of(prop::collection::vec("[1-3]", 0..3)),
     ) {
-        let options = ReadOptions { columns, weights_column: weights, label_column: label };
+        let options = ReadOptions { columns, weights_column: weights, label_column: label, of_a_model: false };
         if let Ok(table) = read_bytes_with(text.as_bytes(), &options) {
             let n = values(&table).len();
             prop_assert_eq!(n, table.n_rows * table.columns.len());

@@ -12,10 +12,7 @@ fn infinite_values() {
             assert!(message.contains(part), "{message}");
         }
         // In a column that nobody reads it does no harm.
-        assert_eq!(
-            read_with(format!("a,b\n1,2\n3,{bad}\n"), &columns(&["a"])).n_rows,
-            2
-        );
+        assert_eq!(read_with(format!("a,b\n1,2\n3,{bad}\n"), &columns(&["a"])).n_rows, 2);
     }
     assert_eq!(read("a,b\n1,inf\n3,word\n").columns, ["a"]);
 }
@@ -38,10 +35,7 @@ fn a_row_of_nothing_but_a_second_bom() {
 #[test]
 fn ragged_rows() {
     let message = refusal("a,b\n1,2\n\n3\n");
-    assert!(
-        message.contains("line 4: the row has 1 field where 2 are expected"),
-        "{message}"
-    );
+    assert!(message.contains("line 4: the row has 1 field where 2 are expected"), "{message}");
     assert!(refusal("a,b\r1,2\r3,4,5\r").contains("line 3: the row has 3 fields"));
     let mut long = "1,2\n".repeat(5000);
     long.push_str("1,2,3\n");
@@ -56,17 +50,11 @@ fn quotes_that_never_close() {
 
 #[test]
 fn other_encodings() {
-    let utf16: Vec<u8> = "a,b\n1,2\n"
-        .encode_utf16()
-        .flat_map(u16::to_le_bytes)
-        .collect();
+    let utf16: Vec<u8> = "a,b\n1,2\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert!(refusal(&utf16).contains("UTF-16"));
     assert!(refusal([b"\xff\xfe", &utf16[..]].concat()).contains("iconv -f UTF-16"));
     let message = refusal(b"name,x\nabc,1\nM\xfcller,2\n");
-    assert!(
-        message.contains("line 3") && message.contains("iconv"),
-        "{message}"
-    );
+    assert!(message.contains("line 3") && message.contains("iconv"), "{message}");
     let mut late = b"a,b\n".to_vec();
     late.extend(b"1,2\n".repeat(200_000));
     late.extend(b"1,\x002\n");
@@ -85,10 +73,7 @@ fn foreign_formats() {
 fn damaged_and_explosive_gzip() {
     let good = gzip(b"a,b\n1,2.5\n7,8\n");
     for length in 3..good.len() {
-        assert!(
-            refusal(&good[..length]).contains("ends too early"),
-            "{length}"
-        );
+        assert!(refusal(&good[..length]).contains("ends too early"), "{length}");
     }
     let bomb = gzip("1,2\n".repeat(17 << 20).as_bytes());
     assert!(refusal(bomb).contains("200 times"));
@@ -106,16 +91,10 @@ fn too_wide_and_too_long() {
 fn paths_that_cannot_be_read() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().to_str().unwrap();
-    for (path, why) in [
-        (folder.to_owned(), "folder"),
-        (format!("{folder}/none"), "cannot open"),
-    ] {
+    for (path, why) in [(folder.to_owned(), "folder"), (format!("{folder}/none"), "cannot open")] {
         match read_table(&path, &ReadOptions::default()) {
             Err(ReadError::Io(message)) => {
-                assert!(
-                    message.contains(why) && message.contains(&path),
-                    "{message}"
-                );
+                assert!(message.contains(why) && message.contains(&path), "{message}");
             }
             other => panic!("{other:?}"),
         }

@@ -41,10 +41,7 @@ fn a_failure_leaves_the_old_file_and_nothing_else() {
         Err(io::Error::other("no more"))
     });
     let message = error.unwrap_err().to_string();
-    assert!(
-        message.contains(name) && message.contains("no more"),
-        "{message}"
-    );
+    assert!(message.contains(name) && message.contains("no more"), "{message}");
     assert_eq!(fs::read(&path).unwrap(), b"old");
     assert_eq!(entries(folder.path()), 1);
 }
@@ -77,10 +74,7 @@ fn places_that_cannot_be_written() {
     ] {
         let error = write_atomic(&path, |out| out.write_all(&[b'x'; 100_000]));
         let message = error.unwrap_err().to_string();
-        assert!(
-            message.contains(why) && message.contains(&path),
-            "{message}"
-        );
+        assert!(message.contains(why) && message.contains(&path), "{message}");
     }
     assert_eq!(fs::read(&read_only).unwrap(), b"old");
 }
@@ -92,21 +86,12 @@ fn devices_and_pipes_are_written_directly() {
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pipe");
-    assert!(
-        std::process::Command::new("mkfifo")
-            .arg(&path)
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
     let reader = {
         let path = path.clone();
         std::thread::spawn(move || {
             let mut text = String::new();
-            fs::File::open(path)
-                .unwrap()
-                .read_to_string(&mut text)
-                .unwrap();
+            fs::File::open(path).unwrap().read_to_string(&mut text).unwrap();
             text
         })
     };

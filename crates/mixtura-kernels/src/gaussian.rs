@@ -34,7 +34,13 @@ kernel! {
 }
 
 #[inline(always)]
-fn mahalanobis_body<const FMA: bool, const L: usize>(centered: &[f64], n: usize, dim: usize, inverse: &[f64], out: &mut [f64]) {
+fn mahalanobis_body<const FMA: bool, const L: usize>(
+    centered: &[f64],
+    n: usize,
+    dim: usize,
+    inverse: &[f64],
+    out: &mut [f64],
+) {
     for row in (0..padded::<L>(n)).step_by(L) {
         let mut total = [0.0; L];
         let mut i = 0;
@@ -79,7 +85,14 @@ kernel! {
 }
 
 #[inline(always)]
-fn diagonal_body<const FMA: bool, const L: usize>(tile: &[f64], n: usize, mean: &[f64], inverse_sd: &[f64], log_variance: &[f64], out: &mut [f64]) {
+fn diagonal_body<const FMA: bool, const L: usize>(
+    tile: &[f64],
+    n: usize,
+    mean: &[f64],
+    inverse_sd: &[f64],
+    log_variance: &[f64],
+    out: &mut [f64],
+) {
     let n = padded::<L>(n);
     out[..n].fill(0.0);
     for (j, &m) in mean.iter().enumerate() {

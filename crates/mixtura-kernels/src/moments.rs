@@ -22,7 +22,13 @@ fn sum<const L: usize>(mut v: [f64; L]) -> f64 {
 }
 
 #[inline(always)]
-fn weighted_body<const FMA: bool, const L: usize>(centered: &[f64], weights: &[f64], n: usize, dim: usize, scratch: &mut [f64]) {
+fn weighted_body<const FMA: bool, const L: usize>(
+    centered: &[f64],
+    weights: &[f64],
+    n: usize,
+    dim: usize,
+    scratch: &mut [f64],
+) {
     let n = n.div_ceil(L) * L;
     for j in 0..dim {
         let (from, to) = (&centered[j * TILE..][..n], &mut scratch[j * TILE..][..n]);

@@ -28,35 +28,15 @@ pub fn clusters(columns: &[String], centers: &[f64], fit: &KMeansFit) -> String 
         out = render(shown);
     }
     if shown < d {
-        out.push_str(&format!(
-            "({} more {}: see --json)\n",
-            d - shown,
-            plural(d - shown, "column")
-        ));
+        out.push_str(&format!("({} more {}: see --json)\n", d - shown, plural(d - shown, "column")));
     }
     if k > MOST_SHOWN {
-        out.push_str(&format!(
-            "({} more {}: see --json)\n",
-            k - MOST_SHOWN,
-            plural(k - MOST_SHOWN, "cluster")
-        ));
+        out.push_str(&format!("({} more {}: see --json)\n", k - MOST_SHOWN, plural(k - MOST_SHOWN, "cluster")));
     }
-    let best = fit
-        .restarts
-        .iter()
-        .filter(|r| **r <= fit.inertia * (1.0 + 1e-9))
-        .count();
-    let ended = if fit.converged {
-        "converged"
-    } else {
-        "not converged: raise --max-iter"
-    };
+    let best = fit.restarts.iter().filter(|r| **r <= fit.inertia * (1.0 + 1e-9)).count();
+    let ended = if fit.converged { "converged" } else { "not converged: raise --max-iter" };
     let lines = [
-        format!(
-            "inertia {} after {} ({ended})",
-            general(fit.inertia),
-            count(fit.iterations, "iteration")
-        ),
+        format!("inertia {} after {} ({ended})", general(fit.inertia), count(fit.iterations, "iteration")),
         format!("{best} of {} restarts reached it", fit.restarts.len()),
     ];
     out.push('\n');

@@ -12,11 +12,7 @@ const LONGEST_FIXED: usize = 13;
 /// A number to three significant digits of `unit` (a standard deviation, say): no digit that means nothing is shown and
 /// none that does is lost.
 pub(crate) fn to_unit(x: f64, unit: f64) -> String {
-    let unit = if unit > 0.0 && unit.is_finite() {
-        unit
-    } else {
-        x.abs()
-    };
+    let unit = if unit > 0.0 && unit.is_finite() { unit } else { x.abs() };
     if !x.is_finite() || unit == 0.0 {
         return format!("{x}");
     }
@@ -24,41 +20,22 @@ pub(crate) fn to_unit(x: f64, unit: f64) -> String {
     if decimals <= MOST_DECIMALS {
         let fixed = format!("{x:.*}", decimals.max(0) as usize);
         if fixed.len() <= LONGEST_FIXED {
-            let zero = fixed
-                .trim_start_matches('-')
-                .chars()
-                .all(|c| c == '0' || c == '.');
-            return if zero {
-                fixed.trim_start_matches('-').to_owned()
-            } else {
-                fixed
-            };
+            let zero = fixed.trim_start_matches('-').chars().all(|c| c == '0' || c == '.');
+            return if zero { fixed.trim_start_matches('-').to_owned() } else { fixed };
         }
     }
-    let lead = if x == 0.0 {
-        0
-    } else {
-        x.abs().log10().floor() as i32
-    };
+    let lead = if x == 0.0 { 0 } else { x.abs().log10().floor() as i32 };
     format!("{x:.*e}", (lead + decimals).clamp(2, 15) as usize)
 }
 
 /// A number on its own: to five significant digits.
 pub(crate) fn general(x: f64) -> String {
-    if x.fract() == 0.0 && x.abs() < 1e12 {
-        format!("{x}")
-    } else {
-        to_unit(x, x.abs() / 100.0)
-    }
+    if x.fract() == 0.0 && x.abs() < 1e12 { format!("{x}") } else { to_unit(x, x.abs() / 100.0) }
 }
 
 /// An effective count: to a tenth of a row while that can matter.
 pub(crate) fn rows(count: f64) -> String {
-    if count < 10_000.0 {
-        format!("{count:.1}")
-    } else {
-        format!("{count:.0}")
-    }
+    if count < 10_000.0 { format!("{count:.1}") } else { format!("{count:.0}") }
 }
 
 /// A counted noun: "1 row", "2 rows".
@@ -76,10 +53,7 @@ pub(crate) fn short(name: &str, longest: usize) -> String {
     if name.chars().count() <= longest {
         return name.to_owned();
     }
-    name.chars()
-        .take(longest.saturating_sub(1))
-        .chain(['…'])
-        .collect()
+    name.chars().take(longest.saturating_sub(1)).chain(['…']).collect()
 }
 
 /// Lines folded at spaces to the width of a terminal; continuations are indented by two.
@@ -107,23 +81,13 @@ pub(crate) fn paragraphs(lines: &[String]) -> String {
 /// A table without lines, its columns right-aligned but for those listed.
 pub(crate) fn plain(header: &[String], rows: Vec<Vec<String>>, left: &[usize]) -> String {
     let mut table = Table::new();
-    table
-        .load_preset(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled)
-        .set_header(header);
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(header);
     table.add_rows(rows);
     for (i, column) in table.column_iter_mut().enumerate() {
         column.set_padding((if i == 0 { 0 } else { 2 }, 0));
-        column.set_cell_alignment(if left.contains(&i) {
-            CellAlignment::Left
-        } else {
-            CellAlignment::Right
-        });
+        column.set_cell_alignment(if left.contains(&i) { CellAlignment::Left } else { CellAlignment::Right });
     }
-    let mut out: String = table
-        .lines()
-        .flat_map(|line| [line.trim_end().to_owned(), "\n".to_owned()])
-        .collect();
+    let mut out: String = table.lines().flat_map(|line| [line.trim_end().to_owned(), "\n".to_owned()]).collect();
     if out.is_empty() {
         out.push('\n');
     }
@@ -132,10 +96,7 @@ pub(crate) fn plain(header: &[String], rows: Vec<Vec<String>>, left: &[usize]) -
 
 /// Characters in the longest line.
 pub(crate) fn width(text: &str) -> usize {
-    text.lines()
-        .map(|line| line.chars().count())
-        .max()
-        .unwrap_or(0)
+    text.lines().map(|line| line.chars().count()).max().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -163,9 +124,6 @@ mod tests {
         let line = "word ".repeat(40);
         let text = paragraphs(std::slice::from_ref(&line));
         assert!(width(&text) <= WIDTH, "{text}");
-        assert_eq!(
-            text.split_whitespace().count(),
-            line.split_whitespace().count()
-        );
+        assert_eq!(text.split_whitespace().count(), line.split_whitespace().count());
     }
 }

@@ -24,10 +24,7 @@ const WIDTH: usize = 80;
 pub fn summary(model: &SavedModel, selection: &Selection, auto: bool) -> String {
     let mut out = head(model);
     if selection.candidates.len() > 1 {
-        out.push_str(&format!(
-            "chosen by BIC from {} candidates\n\n",
-            selection.candidates.len()
-        ));
+        out.push_str(&format!("chosen by BIC from {} candidates\n\n", selection.candidates.len()));
         out.push_str(&selection_table(selection));
         if auto {
             out.push_str("(covariance auto: the four structures full, tied, diag and spherical)\n");
@@ -73,10 +70,7 @@ fn head(model: &SavedModel) -> String {
     let weighted = if record.data.total_weight == record.data.n_rows as f64 {
         String::new()
     } else {
-        format!(
-            ", weights summing to {}",
-            figures::general(record.data.total_weight)
-        )
+        format!(", weights summing to {}", figures::general(record.data.total_weight))
     };
     let lines = [
         format!(
@@ -92,10 +86,7 @@ fn head(model: &SavedModel) -> String {
             record.log_likelihood,
             figures::count(record.n_free_parameters, "free parameter"),
         ),
-        format!(
-            "BIC {:.2}, ICL {:.2}, AIC {:.2}",
-            record.bic, record.icl, record.aic
-        ),
+        format!("BIC {:.2}, ICL {:.2}, AIC {:.2}", record.bic, record.icl, record.aic),
     ];
     figures::paragraphs(&lines)
 }

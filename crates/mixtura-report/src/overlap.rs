@@ -18,27 +18,14 @@ pub(crate) fn closest(model: &SavedModel) -> String {
         .iter()
         .enumerate()
         .filter_map(|(c, part)| {
-            let condition = part
-                .condition_number
-                .map_or_else(|| "infinite".to_owned(), |n| format!("{n:.1}"));
-            Some(vec![
-                c.to_string(),
-                part.closest?.to_string(),
-                format!("{:.3}", part.overlap?),
-                condition,
-            ])
+            let condition = part.condition_number.map_or_else(|| "infinite".to_owned(), |n| format!("{n:.1}"));
+            Some(vec![c.to_string(), part.closest?.to_string(), format!("{:.3}", part.overlap?), condition])
         })
         .collect();
     if rows.is_empty() {
         return String::new();
     }
-    let header = [
-        "component",
-        "closest to",
-        "overlap (0 to 1)",
-        "condition number",
-    ]
-    .map(str::to_owned);
+    let header = ["component", "closest to", "overlap (0 to 1)", "condition number"].map(str::to_owned);
     format!("\n{}", plain(&header, rows, &[]))
 }
 
@@ -56,11 +43,8 @@ pub(crate) fn correlations(model: &SavedModel) -> String {
     }
     let mut out = String::new();
     for c in 0..blocks {
-        let of = if bank.structure() == Structure::Tied {
-            "all components".to_owned()
-        } else {
-            format!("component {c}")
-        };
+        let of =
+            if bank.structure() == Structure::Tied { "all components".to_owned() } else { format!("component {c}") };
         let covariance = bank.covariance(c);
         let mut header = vec![format!("correlations of {of}")];
         header.extend(model.columns[..d - 1].iter().map(|name| short(name, 8)));
@@ -68,11 +52,7 @@ pub(crate) fn correlations(model: &SavedModel) -> String {
             let mut row = vec![short(&model.columns[i], 25)];
             row.extend((0..d - 1).map(|j| {
                 let sds = covariance[i * d + i].sqrt() * covariance[j * d + j].sqrt();
-                if j < i {
-                    format!("{:.3}", covariance[i * d + j] / sds)
-                } else {
-                    String::new()
-                }
+                if j < i { format!("{:.3}", covariance[i * d + j] / sds) } else { String::new() }
             }));
             row
         });

@@ -17,10 +17,7 @@ fn bic(candidate: &Candidate) -> Option<f64> {
 }
 
 fn collapsed(candidate: &Candidate) -> bool {
-    candidate
-        .outcome
-        .as_ref()
-        .is_ok_and(|fit| fit.status.kind == StatusKind::Degenerate)
+    candidate.outcome.as_ref().is_ok_and(|fit| fit.status.kind == StatusKind::Degenerate)
 }
 
 /// The candidates that have a fit, best first as the choice ranks them: those without a collapsed component lead.
@@ -29,11 +26,7 @@ fn ranked(selection: &Selection) -> Vec<usize> {
     let mut order: Vec<usize> = (0..all.len()).filter(|&i| all[i].outcome.is_ok()).collect();
     order.sort_by(|&a, &b| {
         let key = |i: usize| (i != selection.best, collapsed(&all[i]));
-        key(a).cmp(&key(b)).then_with(|| {
-            bic(&all[a])
-                .unwrap_or(f64::NAN)
-                .total_cmp(&bic(&all[b]).unwrap_or(f64::NAN))
-        })
+        key(a).cmp(&key(b)).then_with(|| bic(&all[a]).unwrap_or(f64::NAN).total_cmp(&bic(&all[b]).unwrap_or(f64::NAN)))
     });
     order
 }
@@ -56,10 +49,7 @@ pub fn selection_table(selection: &Selection) -> String {
         let mut header = vec!["K".to_owned()];
         header.extend(structures.iter().map(|s| format!("BIC {}  ", s.name())));
         let cell = |k: usize, s| {
-            let Some(i) = all
-                .iter()
-                .position(|c| c.n_components == k && c.structure == s)
-            else {
+            let Some(i) = all.iter().position(|c| c.n_components == k && c.structure == s) else {
                 return String::new();
             };
             let mark = match &all[i] {
@@ -83,18 +73,7 @@ pub fn selection_table(selection: &Selection) -> String {
 }
 
 fn best(selection: &Selection) -> String {
-    let header = [
-        "",
-        "K",
-        "covariance",
-        "log-lik",
-        "p",
-        "BIC",
-        "ICL",
-        "AIC",
-        "note",
-    ]
-    .map(str::to_owned);
+    let header = ["", "K", "covariance", "log-lik", "p", "BIC", "ICL", "AIC", "note"].map(str::to_owned);
     let mut rows = Vec::new();
     for i in ranked(selection).into_iter().take(MOST_SHOWN) {
         let candidate = &selection.candidates[i];
@@ -114,10 +93,7 @@ fn best(selection: &Selection) -> String {
         ]);
     }
     // The note takes what is left of the line, on further lines if need be.
-    let bare: Vec<Vec<String>> = rows
-        .iter()
-        .map(|row| [&row[..8], &[String::new()]].concat())
-        .collect();
+    let bare: Vec<Vec<String>> = rows.iter().map(|row| [&row[..8], &[String::new()]].concat()).collect();
     let used = crate::figures::width(&plain(&header, bare, &[2, 8])) + 1;
     let room = WIDTH.saturating_sub(used).max(12);
     for row in &mut rows {
@@ -147,15 +123,8 @@ fn failures(selection: &Selection) -> String {
     let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
     for candidate in all.iter().filter(|c| c.outcome.is_err()) {
         let (k, note) = (candidate.n_components, candidate.note());
-        let everywhere = all
-            .iter()
-            .filter(|c| c.n_components == k)
-            .all(|c| c.note() == note);
-        let cell = if everywhere {
-            format!("K = {k}")
-        } else {
-            format!("K = {k} {}", candidate.structure.name())
-        };
+        let everywhere = all.iter().filter(|c| c.n_components == k).all(|c| c.note() == note);
+        let cell = if everywhere { format!("K = {k}") } else { format!("K = {k} {}", candidate.structure.name()) };
         match reasons.iter_mut().find(|(reason, _)| *reason == note) {
             Some((_, cells)) if cells.contains(&cell) => {}
             Some((_, cells)) => cells.push(cell),
@@ -163,15 +132,9 @@ fn failures(selection: &Selection) -> String {
         }
     }
     let told = reasons.iter().take(MOST_FAILURES);
-    let mut lines: Vec<String> = told
-        .map(|(reason, cells)| format!("failed ({}): {reason}", cells.join(", ")))
-        .collect();
-    let untold: Vec<&str> = reasons
-        .iter()
-        .skip(MOST_FAILURES)
-        .flat_map(|(_, c)| c)
-        .map(String::as_str)
-        .collect();
+    let mut lines: Vec<String> =
+        told.map(|(reason, cells)| format!("failed ({}): {reason}", cells.join(", "))).collect();
+    let untold: Vec<&str> = reasons.iter().skip(MOST_FAILURES).flat_map(|(_, c)| c).map(String::as_str).collect();
     if !untold.is_empty() {
         lines.push(format!("failed for like reasons: {}", untold.join(", ")));
     }
@@ -190,39 +153,24 @@ pub(crate) fn doubts(selection: &Selection) -> Vec<String> {
     let k = best.n_components;
     let mut out = Vec::new();
     if low < high && k == high {
-        out.push(format!(
-            "K = {k} is the largest tried: more components may fit better; try -k {low}..{}",
-            2 * k
-        ));
+        out.push(format!("K = {k} is the largest tried: more components may fit better; try -k {low}..{}", 2 * k));
     } else if low < high && k == low && low > 1 {
-        out.push(format!(
-            "K = {k} is the smallest tried: fewer components may do; try -k 1..{high}"
-        ));
+        out.push(format!("K = {k} is the smallest tried: fewer components may do; try -k 1..{high}"));
     }
     let tied: Vec<String> = ranked(selection)
         .into_iter()
         .filter(|&i| i != selection.best && !collapsed(&all[i]))
         .filter_map(|i| {
             let gap = bic(&all[i])? - least;
-            let name = format!(
-                "K = {}, {} ({gap:.2} more)",
-                all[i].n_components,
-                all[i].structure.name()
-            );
+            let name = format!("K = {}, {} ({gap:.2} more)", all[i].n_components, all[i].structure.name());
             (gap <= TIE).then_some(name)
         })
         .collect();
     if !tied.is_empty() {
-        out.push(format!(
-            "a tie: within 2 BIC of the chosen one is {}",
-            tied.join(", ")
-        ));
+        out.push(format!("a tie: within 2 BIC of the chosen one is {}", tied.join(", ")));
     }
     if !collapsed(best) {
-        let passed = all
-            .iter()
-            .filter(|c| collapsed(c) && bic(c).is_some_and(|b| b < least))
-            .count();
+        let passed = all.iter().filter(|c| collapsed(c) && bic(c).is_some_and(|b| b < least)).count();
         if passed > 0 {
             out.push(format!(
                 "{} with a lower BIC passed over, because a component collapsed there",
@@ -236,11 +184,7 @@ pub(crate) fn doubts(selection: &Selection) -> Vec<String> {
     });
     let interrupted = interrupted.count();
     if interrupted > 0 && all.len() > 1 {
-        out.push(format!(
-            "interrupted before {} of {} candidates were finished",
-            interrupted,
-            all.len()
-        ));
+        out.push(format!("interrupted before {} of {} candidates were finished", interrupted, all.len()));
     }
     out
 }

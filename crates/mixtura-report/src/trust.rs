@@ -14,20 +14,17 @@ const MOST_LISTED: usize = 5;
 pub(crate) fn lines(model: &SavedModel) -> Vec<String> {
     let record = &model.record;
     let certificate = &record.certificate;
-    let words = StatusKind::ALL
-        .into_iter()
-        .find(|kind| kind.name() == record.status.kind)
-        .map_or("Unknown ending", |kind| match kind {
-            StatusKind::Converged => "Converged",
-            StatusKind::IterationLimit => "Not converged",
-            StatusKind::Stopped => "Interrupted",
-            StatusKind::Degenerate => "A component collapsed",
+    let words =
+        StatusKind::ALL.into_iter().find(|kind| kind.name() == record.status.kind).map_or("Unknown ending", |kind| {
+            match kind {
+                StatusKind::Converged => "Converged",
+                StatusKind::IterationLimit => "Not converged",
+                StatusKind::Stopped => "Interrupted",
+                StatusKind::Degenerate => "A component collapsed",
+            }
         });
     let mut out = vec![format!("{words}: {}.", record.status.detail)];
-    if let Some(nats) = certificate
-        .nats_remaining
-        .filter(|_| !record.status.detail.contains("nats remain"))
-    {
+    if let Some(nats) = certificate.nats_remaining.filter(|_| !record.status.detail.contains("nats remain")) {
         out.push(format!("About {nats:.1e} nats were still to be gained."));
     }
     let n = certificate.restarts.len();
@@ -40,10 +37,7 @@ pub(crate) fn lines(model: &SavedModel) -> Vec<String> {
         };
         out.push(match n {
             1 => "One start was run: nothing tells whether others end elsewhere.".to_owned(),
-            _ => format!(
-                "{} of {n} restarts reached this optimum{collapsed}.",
-                certificate.restarts_at_best
-            ),
+            _ => format!("{} of {n} restarts reached this optimum{collapsed}.", certificate.restarts_at_best),
         });
     }
     out.push(match (certificate.monotone, certificate.largest_decrease) {
@@ -70,31 +64,23 @@ pub(crate) fn doubts(model: &SavedModel) -> Vec<String> {
     }
     if certificate.restarts.len() > 1 && certificate.restarts_at_best <= 1 {
         let n = certificate.restarts.len();
-        out.push(format!("only 1 of {n} restarts reached this optimum: a better one may exist; try --restarts {}", 4 * n));
+        out.push(format!(
+            "only 1 of {n} restarts reached this optimum: a better one may exist; try --restarts {}",
+            4 * n
+        ));
     }
-    let floored: Vec<usize> = (0..k)
-        .filter(|&c| certificate.components[c].floor_active)
-        .collect();
+    let floored: Vec<usize> = (0..k).filter(|&c| certificate.components[c].floor_active).collect();
     if !floored.is_empty() {
         out.push(format!(
             "{} on the covariance floor: the likelihood there says nothing; use fewer components, or look for repeated rows",
             are(&floored)
         ));
     }
-    let empty: Vec<usize> = (0..k)
-        .filter(|&c| certificate.components[c].effective_count == 0.0)
-        .collect();
+    let empty: Vec<usize> = (0..k).filter(|&c| certificate.components[c].effective_count == 0.0).collect();
     if !empty.is_empty() {
-        out.push(format!(
-            "{} without rows: use fewer components",
-            are(&empty)
-        ));
+        out.push(format!("{} without rows: use fewer components", are(&empty)));
     }
-    let needed = model
-        .model
-        .emission()
-        .structure()
-        .rows_needed(model.columns.len()) as f64;
+    let needed = model.model.emission().structure().rows_needed(model.columns.len()) as f64;
     let thin = |&c: &usize| {
         let n = certificate.components[c].effective_count;
         n > 0.0 && n < 2.0 * needed && !certificate.components[c].floor_active
@@ -115,7 +101,9 @@ pub(crate) fn doubts(model: &SavedModel) -> Vec<String> {
         }
     }
     for (c, other, overlap) in pairs.into_iter().take(MOST_LISTED) {
-        out.push(format!("components {c} and {other} overlap strongly ({overlap:.2} of 1): they may describe one shape"));
+        out.push(format!(
+            "components {c} and {other} overlap strongly ({overlap:.2} of 1): they may describe one shape"
+        ));
     }
     if record.data.total_weight < record.n_free_parameters as f64 {
         out.push(format!(
@@ -132,17 +120,9 @@ fn are(components: &[usize]) -> String {
     if let [one] = components {
         return format!("component {one} is");
     }
-    let shown: Vec<String> = components
-        .iter()
-        .take(MOST_LISTED)
-        .map(usize::to_string)
-        .collect();
+    let shown: Vec<String> = components.iter().take(MOST_LISTED).map(usize::to_string).collect();
     match components.len().checked_sub(MOST_LISTED) {
-        Some(more) if more > 0 => format!(
-            "{} ({}, …) are",
-            count(components.len(), "component"),
-            shown.join(", ")
-        ),
+        Some(more) if more > 0 => format!("{} ({}, …) are", count(components.len(), "component"), shown.join(", ")),
         _ => format!("components {} are", shown.join(", ")),
     }
 }

@@ -83,8 +83,7 @@ fn weight_two_is_the_row_twice<E: Emission>(what: &str, model: &Mixture<E>, rows
             (state >> 62) as f64
         })
         .collect();
-    let repeated: Vec<f64> =
-        rows.chunks(d).zip(&weights).flat_map(|(row, w)| row.repeat(*w as usize)).collect();
+    let repeated: Vec<f64> = rows.chunks(d).zip(&weights).flat_map(|(row, w)| row.repeat(*w as usize)).collect();
     let weighted = expect(model, &dense(rows, d).with_weights(&weights[..]).expect("weights"));
     let twice = expect(model, &dense(&repeated, d));
     close("weight 2 = row twice", what, weighted.log_likelihood, twice.log_likelihood, 1e-12);

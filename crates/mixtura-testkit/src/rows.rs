@@ -37,7 +37,8 @@ impl Random {
 /// Rows of `k` well-separated round clusters in `d` dimensions, row-major, with their labels.
 pub fn clusters(seed: u64, n: usize, k: usize, d: usize) -> (Vec<f64>, Vec<i32>) {
     let mut r = Random::new(seed);
-    let centers: Vec<f64> = (0..k * d).map(|i| 6.0 * ((i / d) as f64) * if (i % d).is_multiple_of(2) { 1.0 } else { -0.5 }).collect();
+    let centers: Vec<f64> =
+        (0..k * d).map(|i| 6.0 * ((i / d) as f64) * if (i % d).is_multiple_of(2) { 1.0 } else { -0.5 }).collect();
     let mut values = Vec::with_capacity(n * d);
     let mut labels = Vec::with_capacity(n);
     for _ in 0..n {

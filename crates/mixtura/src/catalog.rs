@@ -17,12 +17,8 @@ pub fn structure(name: &str) -> Result<Structure> {
 }
 
 /// The collapse policies and their names.
-pub const COLLAPSE: [(&str, Collapse); 4] = [
-    ("floor", Collapse::Floor),
-    ("reset", Collapse::Reset),
-    ("drop", Collapse::Drop),
-    ("refuse", Collapse::Refuse),
-];
+pub const COLLAPSE: [(&str, Collapse); 4] =
+    [("floor", Collapse::Floor), ("reset", Collapse::Reset), ("drop", Collapse::Drop), ("refuse", Collapse::Refuse)];
 
 /// The starts and their names.
 pub const STARTS: [(&str, Start); 4] = [

@@ -290,7 +290,9 @@ impl SavedModel {
         match head.version {
             Some(VERSION) => {}
             Some(v) if v > VERSION => {
-                return Err(Error::Model(format!("the model file has version {v}, written by a later mixtura: update")));
+                return Err(Error::Model(format!(
+                    "the model file has version {v}, written by a later mixtura: update"
+                )));
             }
             _ => return Err(Error::Model("the model file has no valid version".into())),
         }

@@ -25,7 +25,7 @@ fn fitted(rows: &[f64], d: usize, k: usize, structure: Structure) -> Fit<Mixture
 
 #[track_caller]
 fn refused(result: mixtura::Result<Fit<Mixture<Gaussian>>>, part: &str) {
-    let error = result.err().expect("a refusal").to_string();
+    let error = result.expect_err("a refusal").to_string();
     assert!(error.contains(part), "{error}");
 }
 
@@ -44,7 +44,11 @@ fn fitted_with_a_note() {
         // A constant column, a duplicate column.
         let odd: Vec<f64> = rows.chunks(2).flat_map(|r| [r[0], 5.0, r[1], r[0]]).collect();
         let fit = fitted(&odd, 4, 2, structure);
-        assert!(fit.certificate.components.iter().all(|c| !c.floor_active), "{}: the data are flat, no component is", structure.name());
+        assert!(
+            fit.certificate.components.iter().all(|c| !c.floor_active),
+            "{}: the data are flat, no component is",
+            structure.name()
+        );
         // Missing cells everywhere, and a row without any.
         let mut holes = rows.clone();
         holes.iter_mut().enumerate().filter(|(i, _)| (i * i) % 7 == 2).for_each(|(_, x)| *x = f64::NAN);

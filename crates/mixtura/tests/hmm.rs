@@ -96,7 +96,13 @@ impl<E: Emission> LatentModel for Hmm<E> {
     fn scratch(&self) -> E::Scratch {
         self.emission.scratch()
     }
-    fn e_step(&self, chunk: Chunk<'_>, _: Posterior, scratch: &mut E::Scratch, out: &mut Expectation<Self::Stats>) -> mixtura::Result<()> {
+    fn e_step(
+        &self,
+        chunk: Chunk<'_>,
+        _: Posterior,
+        scratch: &mut E::Scratch,
+        out: &mut Expectation<Self::Stats>,
+    ) -> mixtura::Result<()> {
         let mut start = 0;
         for &end in chunk.sequence_ends {
             out.log_likelihood += self.smooth(chunk.rows.slice(start, end), scratch, &mut out.stats);
@@ -105,7 +111,13 @@ impl<E: Emission> LatentModel for Hmm<E> {
         }
         Ok(())
     }
-    fn accumulate_given(&self, _: Chunk<'_>, _: &[f64], _: &mut E::Scratch, _: &mut Expectation<Self::Stats>) -> mixtura::Result<()> {
+    fn accumulate_given(
+        &self,
+        _: Chunk<'_>,
+        _: &[f64],
+        _: &mut E::Scratch,
+        _: &mut Expectation<Self::Stats>,
+    ) -> mixtura::Result<()> {
         Err(mixtura::Error::Usage("the test model starts from parameters".into()))
     }
     fn m_step(&mut self, stats: &Self::Stats) -> mixtura::Result<Health> {
@@ -165,7 +177,12 @@ fn equals_enumeration_of_all_paths_and_climbs() {
                 (0..k).for_each(|i| initial[i] += posterior[i]);
             }
             if iteration < 3 {
-                assert!((e.log_likelihood - want).abs() < 1e-12 * want.abs(), "{}: {} {want}", structure.name(), e.log_likelihood);
+                assert!(
+                    (e.log_likelihood - want).abs() < 1e-12 * want.abs(),
+                    "{}: {} {want}",
+                    structure.name(),
+                    e.log_likelihood
+                );
                 for i in 0..k {
                     assert!((e.stats.initial[i] - initial[i]).abs() < 1e-12, "{}", structure.name());
                 }

@@ -19,7 +19,8 @@ fn full_matrices(structure: Structure, k: usize, d: usize, values: &[f64]) -> Ve
             let mut out = vec![0.0; k * d * d];
             for c in 0..k {
                 for i in 0..d {
-                    out[c * d * d + i * d + i] = if structure == Structure::Diag { values[c * d + i] } else { values[c] };
+                    out[c * d * d + i * d + i] =
+                        if structure == Structure::Diag { values[c * d + i] } else { values[c] };
                 }
             }
             out
@@ -50,7 +51,8 @@ fn e_and_m_step_with_missing_cells_weights_and_labels() {
             assert_close(name, &log_density[i..=i], &want_density[i..=i], 1e-10);
         }
 
-        let table = Dense::new(&rows[..], d).unwrap().with_weights(&weights[..]).unwrap().with_labels(&labels[..]).unwrap();
+        let table =
+            Dense::new(&rows[..], d).unwrap().with_weights(&weights[..]).unwrap().with_labels(&labels[..]).unwrap();
         let e = expect(&model, &table);
         assert_close(name, &[e.log_likelihood], &[number(&want["weighted_loglik"])], 1e-10 * 300.0);
         assert_close(name, &e.stats.counts, &numbers(&want["sum_w_r"]), 1e-10);
@@ -58,9 +60,8 @@ fn e_and_m_step_with_missing_cells_weights_and_labels() {
         for c in 0..k {
             // Statistics are about the component's mean: Σ w r (E x − μ) + n μ = Σ w r E x.
             let moments = &e.stats.emission;
-            let first: Vec<f64> = (0..d)
-                .map(|j| moments.first[c * d + j] + moments.weight[c] * moments.pivot[c * d + j])
-                .collect();
+            let first: Vec<f64> =
+                (0..d).map(|j| moments.first[c * d + j] + moments.weight[c] * moments.pivot[c * d + j]).collect();
             assert_close(name, &first, &want_first[c * d..][..d], 1e-10);
         }
         model.m_step(&e.stats).unwrap();
@@ -80,7 +81,8 @@ fn e_and_m_step_with_missing_cells_weights_and_labels() {
 /// Largest deviation of a fit from given parameters in units of given standard errors; components matched by mean.
 fn deviation(model: &Mixture<Gaussian>, truth: &serde_json::Value, se: &serde_json::Value) -> f64 {
     let (k, d) = (model.weights().len(), model.emission().n_features());
-    let (means, covariances, weights) = (numbers(&truth["means"]), numbers(&truth["covariances"]), numbers(&truth["weights"]));
+    let (means, covariances, weights) =
+        (numbers(&truth["means"]), numbers(&truth["covariances"]), numbers(&truth["weights"]));
     let (se_m, se_c, se_w) = (numbers(&se["means"]), numbers(&se["covariances"]), numbers(&se["weights"]));
     let mut worst = 0.0_f64;
     for c in 0..k {
@@ -178,10 +180,15 @@ fn partial_labels_fix_which_component_is_which() {
         let fit = options.fit(&Dense::new(&rows[..], 4).unwrap().with_labels(&labels[..]).unwrap()).unwrap();
         // Mean petal lengths of the species (Fisher 1936): setosa 1.46, versicolor 4.26, virginica 5.55.
         for (k, petal) in [(0, 5.55), (1, 4.26), (2, 1.46)] {
-            assert!((fit.model.emission().mean(k)[2] - petal).abs() < tolerance, "component {k}: {:?}", fit.model.emission().mean(k));
+            assert!(
+                (fit.model.emission().mean(k)[2] - petal).abs() < tolerance,
+                "component {k}: {:?}",
+                fit.model.emission().mean(k)
+            );
         }
     }
-    let error = GaussianMixture::new(2).fit(&Dense::new(&rows[..], 4).unwrap().with_labels(&labels[..]).unwrap()).unwrap_err();
+    let error =
+        GaussianMixture::new(2).fit(&Dense::new(&rows[..], 4).unwrap().with_labels(&labels[..]).unwrap()).unwrap_err();
     assert!(error.to_string().contains("the labels name 3 components, but only 2"), "{error}");
 }
 

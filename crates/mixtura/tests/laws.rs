@@ -26,7 +26,8 @@ fn model(structure: Structure, k: usize, d: usize, seed: u64) -> Mixture<Gaussia
                 matrix[i * d + j] = match structure {
                     Structure::Full | Structure::Tied => {
                         let (p, q) = (i.max(j), i.min(j));
-                        (0..d).map(|m| b[p * d + m] * b[q * d + m]).sum::<f64>() / d as f64 + f64::from(u8::from(i == j)) * 0.3
+                        (0..d).map(|m| b[p * d + m] * b[q * d + m]).sum::<f64>() / d as f64
+                            + f64::from(u8::from(i == j)) * 0.3
                     }
                     Structure::Diag if i == j => 0.5 + b[i].abs(),
                     Structure::Spherical if i == j => v,
@@ -91,7 +92,11 @@ fn density_equals_elimination_and_integrates_to_one() {
                     let want = oracle::gaussian_log_density(row, m.emission().mean(k), &m.emission().covariance(k));
                     let got = out[k * TILE + t];
                     // Condition numbers stay below about 1e3 here: 1e-11 leaves room for both solvers.
-                    assert!((got - want).abs() < 1e-11 * want.abs().max(1.0), "{} D={d}: {got} {want}", structure.name());
+                    assert!(
+                        (got - want).abs() < 1e-11 * want.abs().max(1.0),
+                        "{} D={d}: {got} {want}",
+                        structure.name()
+                    );
                 }
             }
         }
@@ -126,7 +131,10 @@ fn q(m: &Mixture<Gaussian>, rows: &[f64], resp: &[f64]) -> f64 {
         .map(|(row, r)| {
             (0..k)
                 .filter(|&c| r[c] > 0.0)
-                .map(|c| r[c] * (m.weights()[c].ln() + oracle::gaussian_log_density(row, m.emission().mean(c), &covariances[c])))
+                .map(|c| {
+                    r[c] * (m.weights()[c].ln()
+                        + oracle::gaussian_log_density(row, m.emission().mean(c), &covariances[c]))
+                })
                 .sum::<f64>()
         })
         .sum()

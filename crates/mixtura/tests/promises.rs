@@ -89,7 +89,9 @@ fn ten_overlapping_components_in_five_dimensions() {
         0.5 * (v[9] + v[10])
     };
     let (ours, theirs) = (median(&mut ours), median(&mut theirs));
-    println!("median shortfall {ours:.3} nats (scikit-learn n_init=10: {theirs:.3}); more than 5 nats on {stable_misses} of 20");
+    println!(
+        "median shortfall {ours:.3} nats (scikit-learn n_init=10: {theirs:.3}); more than 5 nats on {stable_misses} of 20"
+    );
     assert!(ours <= 5.0 && ours < theirs, "{ours} against {theirs}");
 }
 

@@ -29,9 +29,7 @@ impl Folder {
 
     pub(crate) fn names(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.0.path()).unwrap();
-        let mut names: Vec<String> = entries
-            .map(|e| e.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
@@ -39,27 +37,17 @@ impl Folder {
     /// The command with these arguments, split at spaces, run in the folder.
     pub(crate) fn command(&self, args: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mixtura"));
-        command
-            .args(args.split_whitespace())
-            .current_dir(self.0.path());
+        command.args(args.split_whitespace()).current_dir(self.0.path());
         command
     }
 
     pub(crate) fn run(&self, args: &str) -> Run {
-        Run::of(
-            self.command(args).stdin(Stdio::null()).output().unwrap(),
-            args,
-        )
+        Run::of(self.command(args).stdin(Stdio::null()).output().unwrap(), args)
     }
 
     pub(crate) fn run_with_input(&self, args: &str, input: &[u8]) -> Run {
         let mut command = self.command(args);
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(input).unwrap();
         Run::of(child.wait_with_output().unwrap(), args)
     }
@@ -75,12 +63,7 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn of(output: Output, args: &str) -> Self {
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        Run {
-            code: output.status.code(),
-            out: text(output.stdout),
-            err: text(output.stderr),
-            args: args.to_owned(),
-        }
+        Run { code: output.status.code(), out: text(output.stdout), err: text(output.stderr), args: args.to_owned() }
     }
 
     #[track_caller]
@@ -99,37 +82,19 @@ impl Run {
     /// Ended with this code, nothing on standard output, and one sentence that holds all of `words`.
     #[track_caller]
     pub(crate) fn refused(self, code: i32, words: &[&str]) {
-        assert_eq!(
-            self.code,
-            Some(code),
-            "{}: {}{}",
-            self.args,
-            self.err,
-            self.out
-        );
+        assert_eq!(self.code, Some(code), "{}: {}{}", self.args, self.err, self.out);
         assert_eq!(self.out, "", "{}", self.args);
-        let last: Vec<&str> = self
-            .err
-            .lines()
-            .filter(|line| line.starts_with("mixtura: "))
-            .collect();
+        let last: Vec<&str> = self.err.lines().filter(|line| line.starts_with("mixtura: ")).collect();
         assert_eq!(last.len(), 1, "{}: {}", self.args, self.err);
         for word in words {
-            assert!(
-                last[0].contains(word),
-                "{}: no {word:?} in {:?}",
-                self.args,
-                last[0]
-            );
+            assert!(last[0].contains(word), "{}: no {word:?} in {:?}", self.args, last[0]);
         }
     }
 }
 
 /// A file of the repository's golden data.
 pub(crate) fn golden(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../golden/data")
-        .join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../golden/data").join(name);
     path.canonicalize().unwrap().display().to_string()
 }
 
@@ -138,10 +103,7 @@ pub(crate) struct Lcg(pub(crate) u64);
 
 impl Lcg {
     pub(crate) fn uniform(&mut self) -> f64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 11) as f64 / (1_u64 << 53) as f64
     }
 
@@ -165,8 +127,7 @@ pub(crate) fn two_components(n: usize) -> String {
 
 /// An NPY file of 64-bit floats.
 pub(crate) fn npy(rows: usize, columns: usize, values: &[f64]) -> Vec<u8> {
-    let header =
-        format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({rows}, {columns}), }}\n");
+    let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({rows}, {columns}), }}\n");
     let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
     bytes.extend((header.len() as u16).to_le_bytes());
     bytes.extend(header.as_bytes());

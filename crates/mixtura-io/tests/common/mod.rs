@@ -45,24 +45,15 @@ pub(crate) fn values(table: &Table) -> &[f64] {
 }
 
 pub(crate) fn columns(names: &[&str]) -> ReadOptions {
-    ReadOptions {
-        columns: Some(names.iter().map(|name| name.to_string()).collect()),
-        ..ReadOptions::default()
-    }
+    ReadOptions { columns: Some(names.iter().map(|name| name.to_string()).collect()), ..ReadOptions::default() }
 }
 
 pub(crate) fn weights(name: &str) -> ReadOptions {
-    ReadOptions {
-        weights_column: Some(name.into()),
-        ..ReadOptions::default()
-    }
+    ReadOptions { weights_column: Some(name.into()), ..ReadOptions::default() }
 }
 
 pub(crate) fn label(name: &str) -> ReadOptions {
-    ReadOptions {
-        label_column: Some(name.into()),
-        ..ReadOptions::default()
-    }
+    ReadOptions { label_column: Some(name.into()), ..ReadOptions::default() }
 }
 
 pub(crate) fn gzip(data: &[u8]) -> Vec<u8> {

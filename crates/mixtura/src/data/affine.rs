@@ -101,7 +101,11 @@ pub fn standardize<'a>(source: &'a dyn Source, names: &[String]) -> Result<Stand
         if low[j] == high[j] {
             // A constant column has no scale of its own but its value, as far as its square stays a number.
             affine.shift[j] = low[j];
-            affine.scale[j] = power_of_two(if low[j] == 0.0 { 1.0 } else { low[j].abs().clamp(1.0 / LARGEST_CONSTANT, LARGEST_CONSTANT) });
+            affine.scale[j] = power_of_two(if low[j] == 0.0 {
+                1.0
+            } else {
+                low[j].abs().clamp(1.0 / LARGEST_CONSTANT, LARGEST_CONSTANT)
+            });
             continue;
         }
         let sd = (square[j] / observed[j]).sqrt();

@@ -8,7 +8,7 @@ use crate::error::Result;
 /// Distinct values up to which a column of whole numbers looks like categories.
 const FEW_VALUES: usize = 10;
 /// Rows up to which duplicates are counted exactly; beyond, the set of row hashes would rival the data in size.
-const MOST_ROWS: usize = 1_000_000;
+const MOST_ROWS: usize = 200_000;
 
 /// What a look at the data found. Columns are counted from 0.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -41,7 +41,13 @@ impl<'a, M: LatentModel> Threads<'a, M> {
         result.map(|()| out)
     }
 
-    fn tree(&self, model: &M, chunks: Range<usize>, leaf: usize, posterior: Posterior) -> Result<Expectation<M::Stats>> {
+    fn tree(
+        &self,
+        model: &M,
+        chunks: Range<usize>,
+        leaf: usize,
+        posterior: Posterior,
+    ) -> Result<Expectation<M::Stats>> {
         if chunks.len() <= leaf {
             return self.leaf(model, chunks, posterior);
         }

@@ -66,7 +66,12 @@ pub(super) fn order(run: &mut Run<Mixture<Gaussian>>) {
 }
 
 /// Turns a run in standardised columns into a fit in the data's own units.
-pub(super) fn certify(run: Run<Mixture<Gaussian>>, all: &[(f64, bool)], data: &Prepared<'_>, tolerance: f64) -> Result<Fit<Mixture<Gaussian>>> {
+pub(super) fn certify(
+    run: Run<Mixture<Gaussian>>,
+    all: &[(f64, bool)],
+    data: &Prepared<'_>,
+    tolerance: f64,
+) -> Result<Fit<Mixture<Gaussian>>> {
     let jacobian = data.data.log_jacobian();
     let objective = run.objective();
     let decrease = run.largest_decrease();
@@ -109,6 +114,8 @@ pub(super) fn certify(run: Run<Mixture<Gaussian>>, all: &[(f64, bool)], data: &P
         log_likelihood,
         n_rows: data.data.n_rows(),
         total_weight: data.data.total_weight,
+        affine: data.data.affine.clone(),
+        n_flat_directions: data.floor.n_flat(),
         n_free_parameters,
         classification_term,
         model: run.model.with_emission(original),
@@ -120,15 +127,24 @@ fn status(run: &Run<Mixture<Gaussian>>, original: &Gaussian) -> Status {
     let Some(k) = run.health.iter().position(|h| h.floor_active || h.empty) else {
         return run.status.clone();
     };
-    let place: Vec<String> = original.mean(k).iter().take(6).map(|m| format!("{m:.6}")).collect();
-    let more = if original.n_features() > 6 { ", …" } else { "" };
     let what = if run.health[k].empty { "has no rows left" } else { "sits on the covariance floor" };
     let others = run.health.iter().skip(k + 1).filter(|h| h.floor_active || h.empty).count();
     let others = if others > 0 { format!(", and {others} more like it") } else { String::new() };
     Status {
         kind: StatusKind::Degenerate,
-        detail: format!("component {k}, at [{}{more}], {what}{others}; {}", place.join(", "), run.status.detail),
+        detail: format!("component {k}, at {}, {what}{others}; {}", place(original.mean(k)), run.status.detail),
     }
+}
+
+/// A mean in a sentence: the first few coordinates, seven digits each.
+pub(super) fn place(mean: &[f64]) -> String {
+    let digits = |m: &f64| {
+        // Fixed notation where that is short, exponents elsewhere.
+        if *m == 0.0 || (1e-3..1e7).contains(&m.abs()) { format!("{m:.6}") } else { format!("{m:.6e}") }
+    };
+    let shown: Vec<String> = mean.iter().take(6).map(digits).collect();
+    let more = if mean.len() > 6 { ", …" } else { "" };
+    format!("[{}{more}]", shown.join(", "))
 }
 
 fn condition_number(bank: &Gaussian, k: usize) -> f64 {

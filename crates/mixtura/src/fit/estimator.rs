@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rand::RngExt;
 use rayon::prelude::*;
 
-use super::certificate::{certify, order};
+use super::certificate::{certify, order, place};
 use super::prepare::{Prepared, RESETS, STARTS};
 use super::race::{DEFAULT_FIELD, RaceOptions, first_m_step, race};
 use super::{Control, Fit, Progress, Run, RunOptions, run};
@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::family::gaussian::{Floor, Gaussian, Structure};
 use crate::family::{Emission, Health};
 use crate::init::{Space, Start};
-use crate::model::kmeans::pick;
+use crate::model::kmeans::{only_distinct, pick};
 use crate::model::{Mixture, Posterior};
 use crate::seed::Seed;
 use crate::stats::Layout;
@@ -188,8 +188,9 @@ impl GaussianMixture {
         }
         if data.n_distinct < k {
             return Err(Error::Data(format!(
-                "there are only {} distinct rows for {k} components: ask for at most {}",
-                data.n_distinct, data.n_distinct
+                "{} for {k} components: ask for at most {}",
+                only_distinct(data.n_distinct),
+                data.n_distinct
             )));
         }
         if data.n_labels > k {
@@ -228,7 +229,12 @@ impl GaussianMixture {
         n as f64 * self.n_components as f64 * per_row as f64
     }
 
-    fn starts(&self, data: &Prepared<'_>, template: &Mixture<Gaussian>, control: Control<'_>) -> Result<Vec<Mixture<Gaussian>>> {
+    fn starts(
+        &self,
+        data: &Prepared<'_>,
+        template: &Mixture<Gaussian>,
+        control: Control<'_>,
+    ) -> Result<Vec<Mixture<Gaussian>>> {
         let k = self.n_components;
         let (n, d) = (data.data.n_rows(), data.data.n_features());
         let floor = template.emission();
@@ -294,7 +300,13 @@ impl GaussianMixture {
         race(&data.sample, template, &options, control)
     }
 
-    fn run(&self, data: &Prepared<'_>, start: Mixture<Gaussian>, r: usize, control: Control<'_>) -> Result<Run<Mixture<Gaussian>>> {
+    fn run(
+        &self,
+        data: &Prepared<'_>,
+        start: Mixture<Gaussian>,
+        r: usize,
+        control: Control<'_>,
+    ) -> Result<Run<Mixture<Gaussian>>> {
         let mut rng = self.seed.child(RESETS).child(r as u64).rng();
         let mut resets = 0;
         let mut policy = |model: &mut Mixture<Gaussian>, health: &mut Health, _| -> Result<bool> {
@@ -304,8 +316,8 @@ impl GaussianMixture {
                 Collapse::Refuse => {
                     let at = model.emission().map(&data.data.affine, false)?;
                     Err(Error::Degenerate(format!(
-                        "component {k} collapsed at {:?}: use fewer components, another seed, or another --collapse policy",
-                        at.mean(k)
+                        "component {k} collapsed, at {}: use fewer components, another seed, or another --collapse policy",
+                        place(at.mean(k))
                     )))
                 }
                 Collapse::Drop if model.weights().len() > 1 && self.structure != Structure::Tied => {

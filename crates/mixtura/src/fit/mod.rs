@@ -17,6 +17,8 @@ pub use stop::Aitken;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::data::Affine;
+
 /// Why a fit ended. None of these is an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
@@ -88,6 +90,10 @@ pub struct Fit<M> {
     pub total_weight: f64,
     /// Number of free parameters.
     pub n_free_parameters: usize,
+    /// How the columns were shifted and scaled for the fit.
+    pub affine: Affine,
+    /// Directions in which the data have no spread: constant columns, columns that depend on others.
+    pub n_flat_directions: usize,
     /// Σ w log max_k r_k (≤ 0): what ICL adds to BIC, halved and with the other sign.
     pub classification_term: f64,
 }
@@ -112,11 +118,11 @@ impl<M> Fit<M> {
 /// What a long fit tells while it runs.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
-    /// Runs to convergence finished so far, over all restarts and candidates.
+    /// Restarts of this candidate that have finished.
     pub done: usize,
-    /// Runs in all.
+    /// Restarts of this candidate.
     pub total: usize,
-    /// Best objective so far of the candidate that reported.
+    /// Number of components of the candidate that reported.
     pub n_components: usize,
 }
 

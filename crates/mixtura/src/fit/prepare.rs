@@ -32,7 +32,13 @@ impl<'a> Prepared<'a> {
     ///
     /// # Errors
     /// What [`standardize`] refuses.
-    pub fn new(data: &'a Dense<'a>, names: &[String], one_scale: bool, most_components: usize, seed: Seed) -> Result<Self> {
+    pub fn new(
+        data: &'a Dense<'a>,
+        names: &[String],
+        one_scale: bool,
+        most_components: usize,
+        seed: Seed,
+    ) -> Result<Self> {
         let standardized = standardize(data, names)?;
         let data_rows = if one_scale { standardized.with_one_scale() } else { standardized };
         // One component cannot carry the labels of several.
@@ -45,11 +51,6 @@ impl<'a> Prepared<'a> {
         let sample = Sample::new(&data_rows, &reference, seed.child(SAMPLE))?;
         let n_distinct = distinct_rows(&data_rows, most_components)?;
         Ok(Prepared { data: data_rows, reference, floor, sample, n_distinct, n_labels: data.n_labels() })
-    }
-
-    /// Number of directions in which the data have no spread: constant columns, columns that depend on others.
-    pub fn n_flat_directions(&self) -> usize {
-        self.floor.n_flat()
     }
 
     pub(crate) fn scale_of_sums(&self) -> f64 {

@@ -79,7 +79,12 @@ pub(crate) fn race(
     Ok(field.into_iter().map(|(model, ..)| model).collect())
 }
 
-fn short(model: Mixture<Gaussian>, sample: &Sample, iterations: usize, control: Control<'_>) -> Result<Run<Mixture<Gaussian>>> {
+fn short(
+    model: Mixture<Gaussian>,
+    sample: &Sample,
+    iterations: usize,
+    control: Control<'_>,
+) -> Result<Run<Mixture<Gaussian>>> {
     let options = RunOptions {
         max_iter: iterations,
         // A winner that is within a hundredth of a nat on the sample has nothing more to learn from it.
@@ -97,7 +102,11 @@ fn short(model: Mixture<Gaussian>, sample: &Sample, iterations: usize, control: 
 }
 
 /// The M-step of given responsibilities (used rows × K, row-major).
-pub(crate) fn first_m_step(template: &Mixture<Gaussian>, source: &dyn Source, resp: &[f64]) -> Result<Mixture<Gaussian>> {
+pub(crate) fn first_m_step(
+    template: &Mixture<Gaussian>,
+    source: &dyn Source,
+    resp: &[f64],
+) -> Result<Mixture<Gaussian>> {
     let k = template.weights().len();
     let mut model = template.clone();
     let mut out = Expectation::new(model.empty_stats());

@@ -96,10 +96,9 @@ pub fn run<M: LatentModel>(
             trace.breaks.push(iterations);
             rule.restart();
         } else if rule.converged() {
-            let left = remaining.unwrap_or(0.0);
             break (
                 StatusKind::Converged,
-                format!("about {left:.1e} nats remain after {iterations} iterations (tolerance {:.0e})", options.tolerance),
+                format!("less than {} nats remain to be gained, after {iterations} iterations", options.tolerance),
             );
         }
     };

@@ -68,7 +68,14 @@ impl GaussianMixture {
     ///
     /// # Errors
     /// What makes every candidate fail.
-    pub fn select(&self, data: &Dense<'_>, names: &[String], ks: &[usize], structures: &[Structure], control: Control<'_>) -> Result<Selection> {
+    pub fn select(
+        &self,
+        data: &Dense<'_>,
+        names: &[String],
+        ks: &[usize],
+        structures: &[Structure],
+        control: Control<'_>,
+    ) -> Result<Selection> {
         let most = ks.iter().copied().max().ok_or_else(|| Error::Usage("no number of components to try".into()))?;
         let prepare = |one_scale| Prepared::new(data, names, one_scale, most, self.seed);
         let spherical = structures.contains(&Structure::Spherical).then(|| prepare(true)).transpose()?;

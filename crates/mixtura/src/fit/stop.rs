@@ -36,7 +36,9 @@ impl Aitken {
             (Some(before), Some(now)) if now > 0.0 && before > now => Some(now * now / (before - now)),
             _ => None,
         };
-        self.agreed = if remaining.is_some_and(|r| r < self.tolerance) && increment.is_some_and(|i| i < self.tolerance.max(noise)) {
+        self.agreed = if remaining.is_some_and(|r| r < self.tolerance)
+            && increment.is_some_and(|i| i < self.tolerance.max(noise))
+        {
             self.agreed + 1
         } else {
             0

@@ -66,12 +66,8 @@ impl Start {
     }
 
     /// Random rows as centres, distances in whitened coordinates.
-    pub const RANDOM: Start = Start {
-        space: Space::Whitened,
-        seeding: Seeding::RandomRows,
-        lloyd: 0,
-        assignment: Assignment::Nearest,
-    };
+    pub const RANDOM: Start =
+        Start { space: Space::Whitened, seeding: Seeding::RandomRows, lloyd: 0, assignment: Assignment::Nearest };
 
     /// Responsibilities (rows × K) of the sample. Where rows are labelled, component c starts at the centre of label c.
     pub(crate) fn responsibilities(self, sample: &Sample, k: usize, seed: Seed) -> Result<Vec<f64>> {

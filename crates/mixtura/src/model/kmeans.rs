@@ -158,8 +158,7 @@ fn assign(source: &dyn Source, centers: &[f64], assigned: &mut [u32]) -> Result<
         .enumerate()
         .map_init(Buffer::default, |buffer, (id, assigned)| {
             let chunk = source.read(id, buffer)?;
-            let mut pass =
-                Pass { counts: vec![0.0; k], sums: vec![0.0; k * d], inertia: 0.0, changed: 0 };
+            let mut pass = Pass { counts: vec![0.0; k], sums: vec![0.0; k * d], inertia: 0.0, changed: 0 };
             for (i, slot) in assigned.iter_mut().enumerate() {
                 let row = chunk.rows.row(i);
                 let mut best = (0, f64::INFINITY);
@@ -197,6 +196,14 @@ fn missing_cell(row: &[f64], i: usize) -> Error {
             j + 1
         )),
         None => Error::Data(format!("row {} is too far out for squared distances: rescale the columns", i + 1)),
+    }
+}
+
+/// "there is only 1 distinct row", "there are only 3 distinct rows".
+pub(crate) fn only_distinct(n: usize) -> String {
+    match n {
+        1 => "there is only 1 distinct row".to_owned(),
+        n => format!("there are only {n} distinct rows"),
     }
 }
 
@@ -238,10 +245,8 @@ pub fn plus_plus(source: &dyn Source, k: usize, mut centers: Vec<f64>, rng: &mut
         if !(potential > 0.0 && potential.is_finite()) {
             // Zero: every row is a centre. Not finite: some row has a missing cell, which the next pass names.
             nearest(source, &centers)?;
-            return Err(Error::Data(format!(
-                "there are only {} distinct rows: ask for at most that many components",
-                centers.len() / d
-            )));
+            let n = centers.len() / d;
+            return Err(Error::Data(format!("{} for {k} clusters: ask for at most {n}", only_distinct(n))));
         }
         let draws = if first { 1 } else { tries };
         let mut marks: Vec<f64> = (0..draws).map(|_| rng.random::<f64>() * potential).collect();

@@ -1,7 +1,7 @@
 //! Latent-variable models: an E-step, an M-step and the objective that they climb.
 
-mod mixture;
 pub mod kmeans;
+mod mixture;
 
 pub use mixture::{Mixture, MixtureStats};
 

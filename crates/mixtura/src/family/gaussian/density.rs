@@ -123,7 +123,15 @@ pub(super) fn log_density(bank: &Gaussian, rows: Rows<'_>, s: &mut Scratch, out:
     }
 }
 
-fn center_observed(isa: Isa, tile: &[f64], n: usize, mean: &[f64], factors: &PatternFactors, line: &mut [f64], out: &mut [f64]) {
+fn center_observed(
+    isa: Isa,
+    tile: &[f64],
+    n: usize,
+    mean: &[f64],
+    factors: &PatternFactors,
+    line: &mut [f64],
+    out: &mut [f64],
+) {
     for (m, &f) in line.iter_mut().zip(&factors.observed) {
         *m = mean[f];
     }

@@ -58,9 +58,8 @@ impl Floor {
         let spread = |i: usize| if covariance[at(i, i)] > 0.0 { covariance[at(i, i)] } else { 1.0 };
         let fill_diagonal: Vec<f64> =
             (0..d).map(|i| if covariance[at(i, i)] > 0.0 { 0.0 } else { NO_SPREAD }).collect();
-        let correlation = Mat::from_fn(d, d, |i, j| {
-            covariance[at(i.max(j), i.min(j))] / (spread(i) * spread(j)).sqrt()
-        });
+        let correlation =
+            Mat::from_fn(d, d, |i, j| covariance[at(i.max(j), i.min(j))] / (spread(i) * spread(j)).sqrt());
         let mut fill = vec![0.0; packed_len(d)];
         let mut n_flat = 0;
         if let Ok(eigen) = correlation.self_adjoint_eigen(Side::Lower) {
@@ -106,7 +105,7 @@ impl Floor {
                     _ => self.diagonal[i],
                 };
                 let fill = |i: usize| match structure {
-                    Structure::Spherical if self.fill_diagonal.iter().any(|f| *f == 0.0) => 0.0,
+                    Structure::Spherical if self.fill_diagonal.contains(&0.0) => 0.0,
                     _ => self.fill_diagonal[i],
                 };
                 let mut active = false;

@@ -125,8 +125,7 @@ impl PatternFactors {
             made.log[b] = -0.5 * o as f64 * std::f64::consts::TAU.ln() - (0..o).map(|i| l[at(i, i)].ln()).sum::<f64>();
             for i in 0..m {
                 for j in 0..o {
-                    made.regression[(b * m + i) * o + j] =
-                        (j..o).map(|h| l[at(o + i, h)] * inverse[at(h, j)]).sum();
+                    made.regression[(b * m + i) * o + j] = (j..o).map(|h| l[at(o + i, h)] * inverse[at(h, j)]).sum();
                 }
                 for j in 0..=i {
                     made.conditional[b * packed_len(m) + at(i, j)] =

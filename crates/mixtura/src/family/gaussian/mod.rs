@@ -84,9 +84,8 @@ impl Gaussian {
             factors: Factors::default(),
             floor: Floor::none(),
         };
-        bank.refactor().map_err(|k| {
-            Error::Model(format!("the covariance of component {k} is not positive definite"))
-        })?;
+        bank.refactor()
+            .map_err(|k| Error::Model(format!("the covariance of component {k} is not positive definite")))?;
         Ok(bank)
     }
 
@@ -199,8 +198,9 @@ impl Gaussian {
                 let len = packed_len(d);
                 let mut l = vec![0.0; len];
                 for b in 0..blocks {
-                    f.log[b] = scaled_factor(&self.covariances[b * len..][..len], d, &mut l, &mut f.inverse[b * len..][..len])
-                        .map_err(|_| b)?;
+                    f.log[b] =
+                        scaled_factor(&self.covariances[b * len..][..len], d, &mut l, &mut f.inverse[b * len..][..len])
+                            .map_err(|_| b)?;
                 }
             }
         }
@@ -308,10 +308,13 @@ impl Emission for Gaussian {
         match self.structure.layout() {
             Layout::Diagonal => (0..d).for_each(|i| out[i] += block[i].sqrt() * normals[i]),
             Layout::Full => {
-                let (mut l, mut inverse) = (vec![0.0; packed_len(d)], vec![0.0; packed_len(d)]);
-                scaled_factor(block, d, &mut l, &mut inverse).expect("a valid bank has factors");
+                // y = L z by forward substitution in L⁻¹ y = z.
+                let inverse = &self.factors.inverse[self.structure.block_of(component) * packed_len(d)..];
+                let mut y = normals;
                 for i in 0..d {
-                    out[i] += (0..=i).map(|j| l[at(i, j)] * normals[j]).sum::<f64>();
+                    let s: f64 = (0..i).map(|j| inverse[at(i, j)] * y[j]).sum();
+                    y[i] = (y[i] - s) / inverse[at(i, i)];
+                    out[i] += y[i];
                 }
             }
         }

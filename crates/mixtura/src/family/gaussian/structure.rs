@@ -135,8 +135,7 @@ pub(super) fn maximize(bank: &mut Gaussian, stats: &Moments) -> Health {
     let mut pooled = vec![0.0; if structure == Structure::Tied { len } else { 0 }];
     for k in 0..bank.n_components {
         let n = stats.weight[k];
-        // Also true of a weight that is not a number.
-        if !(n > EMPTY_SHARE * total) {
+        if n <= EMPTY_SHARE * total {
             health[k].empty = true;
             continue;
         }
