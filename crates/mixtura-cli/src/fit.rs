@@ -6,7 +6,7 @@ use std::path::Path;
 use mixtura::data::{Dense, Source, audit};
 use mixtura::family::Emission;
 use mixtura::family::gaussian::Structure;
-use mixtura::fit::{Collapse, Control, Init, Selection};
+use mixtura::fit::{Collapse, Control, Init, Method, Selection};
 use mixtura::persist::{DataRecord, Record, SavedModel};
 use mixtura::{Error, GaussianMixture, Seed};
 use mixtura_io::{Table, read_table};
@@ -59,6 +59,9 @@ pub(crate) struct Args {
     /// Add this to every variance, in the data's units squared, in place of the relative floor
     #[arg(long, value_name = "ABS")]
     reg_covar: Option<f64>,
+    /// squarem: EM with guarded extrapolation, the same optima in fewer passes; em: plain EM
+    #[arg(long, value_name = "NAME", default_value = "squarem", value_parser = flags::method)]
+    algorithm: Method,
     /// What to do with a collapsing component: floor, reset, drop, refuse
     #[arg(long, value_name = "POLICY", default_value = "floor", value_parser = flags::collapse)]
     collapse: Collapse,
@@ -258,6 +261,7 @@ fn fit(
         tolerance: args.tolerance,
         reg_covar: args.reg_covar,
         collapse: args.collapse,
+        method: args.algorithm,
         ..GaussianMixture::new(1)
     };
     let bar = Bar::new(ks.len() * structures.len(), !args.quiet && !args.json);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use mixtura::catalog;
 use mixtura::family::gaussian::Structure;
-use mixtura::fit::Collapse;
+use mixtura::fit::{Collapse, Method};
 use mixtura_io::ReadOptions;
 
 use crate::failure::Failure;
@@ -88,9 +88,18 @@ pub(crate) fn covariance(text: &str) -> Result<Covariance, String> {
 }
 
 pub(crate) fn collapse(text: &str) -> Result<Collapse, String> {
-    let names: Vec<&str> = catalog::COLLAPSE.iter().map(|(name, _)| *name).collect();
-    let found = catalog::COLLAPSE.iter().find(|(name, _)| *name == text);
-    found.map(|(_, policy)| *policy).ok_or_else(|| format!("use one of {}", names.join(", ")))
+    named(text, &catalog::COLLAPSE)
+}
+
+pub(crate) fn method(text: &str) -> Result<Method, String> {
+    named(text, &catalog::METHODS)
+}
+
+/// The thing of that name in a list of the catalog.
+fn named<T: Copy>(text: &str, list: &[(&str, T)]) -> Result<T, String> {
+    let names: Vec<&str> = list.iter().map(|(name, _)| *name).collect();
+    let found = list.iter().find(|(name, _)| *name == text);
+    found.map(|(_, thing)| *thing).ok_or_else(|| format!("use one of {}", names.join(", ")))
 }
 
 /// Where a fit starts, as typed.

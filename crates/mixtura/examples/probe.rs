@@ -22,13 +22,14 @@ fn main() {
         g.seed = mixtura::Seed::new(seed);
         let f = g.fit(&data).unwrap();
         println!(
-            "seed {seed} ll {:.6} bic {:.4} icl {:.3} it {} {:?} mono {} rem {:?} best {}/{} degenerate {} min count {:.1} t {:?}",
+            "seed {seed} ll {:.6} bic {:.4} icl {:.3} it {} {:?} mono {} {:e} rem {:?} best {}/{} degenerate {} min count {:.1} t {:?}",
             f.log_likelihood,
             f.bic(),
             f.icl(),
             f.iterations,
             f.status.kind,
             f.certificate.monotone,
+            f.certificate.largest_decrease,
             f.certificate.nats_remaining,
             f.certificate.restarts_at_best,
             f.certificate.restarts.len(),

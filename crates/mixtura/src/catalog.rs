@@ -2,8 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::family::gaussian::Structure;
-use crate::fit::Collapse;
-use crate::init::{Space, Start};
+use crate::fit::{Collapse, Method};
 
 /// The covariance structure of a name.
 ///
@@ -20,10 +19,5 @@ pub fn structure(name: &str) -> Result<Structure> {
 pub const COLLAPSE: [(&str, Collapse); 4] =
     [("floor", Collapse::Floor), ("reset", Collapse::Reset), ("drop", Collapse::Drop), ("refuse", Collapse::Refuse)];
 
-/// The starts and their names.
-pub const STARTS: [(&str, Start); 4] = [
-    ("whitened-kmeans", Start::kmeans(Space::Whitened)),
-    ("standardized-kmeans", Start::kmeans(Space::Standardized)),
-    ("kmeans", Start::kmeans(Space::Original)),
-    ("random", Start::RANDOM),
-];
+/// The methods of the long runs and their names.
+pub const METHODS: [(&str, Method); 2] = [("squarem", Method::Squarem), ("em", Method::Em)];

@@ -3,7 +3,7 @@
 use mixtura::data::{Chunk, Dense, Rows};
 use mixtura::family::Emission;
 use mixtura::family::gaussian::{Gaussian, Structure};
-use mixtura::fit::{Init, StatusKind};
+use mixtura::fit::{Init, Method, StatusKind};
 use mixtura::model::{LatentModel, Predict};
 use mixtura::{Fit, GaussianMixture, KMeans, Mixture};
 use mixtura_testkit::golden::{assert_close, data, number, numbers, textbook};
@@ -28,6 +28,7 @@ fn steps(start: Mixture<Gaussian>, rows: &[f64], d: usize, iterations: usize, re
         tolerance: 0.0,
         reg_covar: Some(reg),
         init: Init::Params(Box::new(start.clone())),
+        method: Method::Em,
         ..GaussianMixture::new(start.weights().len())
     }
     .fit(&Dense::new(rows, d).unwrap())

@@ -4,7 +4,7 @@
 use mixtura::data::{Chunk, Dense, Rows};
 use mixtura::family::Emission;
 use mixtura::family::gaussian::{Gaussian, Structure};
-use mixtura::fit::Init;
+use mixtura::fit::{Init, Method};
 use mixtura::model::{LatentModel, Predict};
 use mixtura::{GaussianMixture, Mixture, Seed};
 use mixtura_testkit::golden::{assert_close, case, data, number, numbers};
@@ -132,6 +132,7 @@ fn a_weighted_fit_follows_its_reference() {
         max_iter: 5000,
         reg_covar: Some(0.0),
         init: Init::Params(Box::new(start)),
+        method: Method::Em,
         ..GaussianMixture::new(2)
     };
     let fit = options.fit(&table).unwrap();

@@ -1,6 +1,6 @@
 //! EM as Dempster, Laird & Rubin (1977) wrote it: an E-step over all rows, then an M-step.
 
-use super::{Algorithm, Step};
+use super::{Algorithm, Remaining, Step};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::model::{LatentModel, Posterior};
@@ -14,6 +14,6 @@ impl<M: LatentModel> Algorithm<M> for Batch {
         let expectation = engine.expect(model, 0..engine.n_chunks(), self.0)?;
         let objective = expectation.log_likelihood + model.log_prior();
         let health = model.m_step(&expectation.stats)?;
-        Ok(Step { objective, health })
+        Ok(Step { objective, health, remaining: Remaining::FromIncrements })
     }
 }

@@ -1,8 +1,10 @@
 //! Ways to alternate E- and M-steps, one published method per file.
 
 mod batch;
+mod squarem;
 
 pub use batch::Batch;
+pub use squarem::Squarem;
 
 use crate::engine::Engine;
 use crate::error::Result;
@@ -16,6 +18,19 @@ pub struct Step {
     pub objective: f64,
     /// State of the components after its M-step.
     pub health: Health,
+    /// What the method knows of the nats still to be gained.
+    pub remaining: Remaining,
+}
+
+/// A method's own estimate of the nats still to be gained.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Remaining {
+    /// None of its own: increments of the objective tell, as plain EM's do.
+    FromIncrements,
+    /// Not in this step: its increment is no plain EM step's.
+    Unknown,
+    /// This many.
+    Nats(f64),
 }
 
 /// One published way to alternate E and M.
@@ -25,4 +40,7 @@ pub trait Algorithm<M: LatentModel> {
     /// # Errors
     /// If the E-step cannot run or no valid parameters exist.
     fn step(&mut self, model: &mut M, engine: &mut dyn Engine<M>) -> Result<Step>;
+
+    /// Called once after the last step: leaves in `model` parameters that are safe to return.
+    fn settle(&mut self, _model: &mut M) {}
 }

@@ -9,7 +9,7 @@ mod select;
 mod stop;
 
 pub use certificate::{Certificate, ComponentCertificate};
-pub use estimator::{Collapse, GaussianMixture, Init};
+pub use estimator::{Collapse, GaussianMixture, Init, Method};
 pub use prepare::Prepared;
 pub use run::{Run, RunOptions, run};
 pub use select::{Candidate, Selection};

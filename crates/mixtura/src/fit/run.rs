@@ -89,9 +89,10 @@ pub fn run<M: LatentModel>(
         let step = algorithm.step(&mut model, engine)?;
         iterations += 1;
         health = step.health;
-        remaining = rule.next(step.objective);
+        let estimate = rule.next(step.objective, step.remaining);
+        remaining = estimate.or(remaining);
         trace.objective.push(step.objective);
-        trace.nats_remaining.push(remaining);
+        trace.nats_remaining.push(estimate);
         if policy(&mut model, &mut health, iterations)? {
             trace.breaks.push(iterations);
             rule.restart();
@@ -102,9 +103,10 @@ pub fn run<M: LatentModel>(
             );
         }
     };
+    algorithm.settle(&mut model);
     let expectation = engine.expect(&model, 0..engine.n_chunks(), Posterior::Soft)?;
     let objective = expectation.log_likelihood + model.log_prior();
-    trace.nats_remaining.push(rule.next(objective));
+    trace.nats_remaining.push(None);
     trace.objective.push(objective);
     Ok(Run { model, status: Status { kind, detail }, trace, iterations, health, expectation })
 }

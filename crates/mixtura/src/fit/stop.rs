@@ -3,6 +3,8 @@
 //! EM converges linearly, so increments shrink by a factor a and the rest of the sum is increment · a / (1 − a)
 //! (Böhning et al. 1994). On a plateau (the neighbourhood of a saddle) increments grow, a ≥ 1, and the rule waits.
 
+use crate::algorithm::Remaining;
+
 /// Iterations in a row that must agree: one small increment may be chance, as where a fast direction has just died out
 /// and a slow one has not begun to show.
 const AGREE: usize = 3;
@@ -25,15 +27,20 @@ impl Aitken {
         Aitken { tolerance, noise: 1e-15 * scale, previous: None, increment: None, agreed: 0 }
     }
 
-    /// Takes the next objective; returns the estimate of the nats remaining, once there is one.
-    pub fn next(&mut self, objective: f64) -> Option<f64> {
+    /// Takes the next objective and what the method says itself; returns the estimate of the nats remaining, where there
+    /// is one.
+    pub fn next(&mut self, objective: f64, own: Remaining) -> Option<f64> {
         let increment = self.previous.map(|p| objective - p);
         let before = std::mem::replace(&mut self.increment, increment);
         self.previous = Some(objective);
         let noise = self.noise.max(4.0 * f64::EPSILON * objective.abs());
-        let remaining = match (before, increment) {
-            (_, Some(now)) if now.abs() <= noise => Some(0.0),
-            (Some(before), Some(now)) if now > 0.0 && before > now => Some(now * now / (before - now)),
+        let remaining = match (own, before, increment) {
+            (Remaining::Unknown, ..) => return None,
+            (_, _, Some(now)) if now.abs() <= noise => Some(0.0),
+            (Remaining::Nats(nats), ..) => Some(nats),
+            (Remaining::FromIncrements, Some(before), Some(now)) if now > 0.0 && before > now => {
+                Some(now * now / (before - now))
+            }
             _ => None,
         };
         self.agreed = if remaining.is_some_and(|r| r < self.tolerance)
@@ -66,7 +73,7 @@ mod tests {
         // ℓ_t = −0.8^t: what remains after t is 0.8^t.
         let mut rule = Aitken::new(1e-3, 1.0);
         for t in 0..200 {
-            let remaining = rule.next(-0.8_f64.powi(t));
+            let remaining = rule.next(-0.8_f64.powi(t), Remaining::FromIncrements);
             if let Some(r) = remaining {
                 assert!((r - 0.8_f64.powi(t)).abs() < 1e-9, "{t}: {r}");
             }
@@ -83,7 +90,7 @@ mod tests {
     fn a_growing_plateau_is_not_convergence() {
         let mut rule = Aitken::new(1e-3, 1.0);
         for t in 0..30 {
-            rule.next(-100.0 + 1e-9 * 1.5_f64.powi(t));
+            rule.next(-100.0 + 1e-9 * 1.5_f64.powi(t), Remaining::FromIncrements);
             assert!(!rule.converged(), "{t}");
         }
     }
@@ -92,12 +99,12 @@ mod tests {
     fn a_fixed_point_is_convergence_whatever_the_tolerance() {
         let mut rule = Aitken::new(0.0, 1.0);
         (0..5).for_each(|_| {
-            rule.next(-3.0);
+            rule.next(-3.0, Remaining::FromIncrements);
         });
         assert!(!rule.converged(), "a tolerance of 0 asks for all iterations");
         let mut rule = Aitken::new(1e-12, 1.0);
         (0..5).for_each(|_| {
-            rule.next(-3.0);
+            rule.next(-3.0, Remaining::FromIncrements);
         });
         assert!(rule.converged());
     }

@@ -119,3 +119,76 @@ fn one_hot(assigned: &[u32], k: usize) -> Vec<f64> {
 }
 
 pub(crate) type SampleRows<'a> = Dense<'a>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fit::Prepared;
+
+    /// Every start of the library.
+    fn starts() -> Vec<Start> {
+        let spaces = [Space::Whitened, Space::Standardized, Space::Original];
+        let mut all: Vec<Start> = spaces.into_iter().map(Start::kmeans).collect();
+        for assignment in [Assignment::Nearest, Assignment::Shared] {
+            all.push(Start { assignment, ..Start::RANDOM });
+        }
+        all
+    }
+
+    fn rows() -> Vec<f64> {
+        (0..120).map(|i| f64::from((i * i * 37) % 101) * if i % 2 == 0 { 1.0 } else { 50.0 }).collect()
+    }
+
+    #[test]
+    fn responsibilities_are_valid_and_the_seed_decides() {
+        let mut values = rows();
+        values[6] = f64::NAN;
+        let table = Dense::new(values, 2).unwrap();
+        let prepared = Prepared::new(&table, &[], false, 5, Seed::new(1)).unwrap();
+        for start in starts() {
+            let of = |seed| start.responsibilities(&prepared.sample, 5, Seed::new(seed)).unwrap();
+            let (a, again, other) = (of(1), of(1), of(2));
+            assert_eq!(a, again, "{start:?}");
+            assert_ne!(a, other, "{start:?}");
+            for row in a.chunks(5) {
+                assert!(row.iter().all(|r| (0.0..=1.0).contains(r)));
+                // At most five divisions and additions.
+                assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-15 * 10.0, "{start:?}");
+            }
+            for k in 0..5 {
+                assert!(a.iter().skip(k).step_by(5).sum::<f64>() > 0.0, "{start:?}: component {k} has no row");
+            }
+        }
+    }
+
+    #[test]
+    fn units_do_not_matter_where_that_is_claimed() {
+        let values = rows();
+        let scaled: Vec<f64> = values.iter().enumerate().map(|(i, x)| x * [1024.0, 0.25][i % 2]).collect();
+        let resp = |values: &[f64], start: Start| {
+            let table = Dense::new(values.to_vec(), 2).unwrap();
+            let prepared = Prepared::new(&table, &[], false, 4, Seed::new(1)).unwrap();
+            start.responsibilities(&prepared.sample, 4, Seed::new(3)).unwrap()
+        };
+        for start in starts() {
+            // Scales are powers of two, so nothing but the unit changes.
+            let same = resp(&values, start) == resp(&scaled, start);
+            assert_eq!(same, start.space != Space::Original, "{start:?}");
+        }
+    }
+
+    #[test]
+    fn labelled_components_start_at_their_labels() {
+        let values: Vec<f64> = (0..60).map(|i| f64::from(i % 3) * 10.0 + f64::from(i) * 0.01).collect();
+        // Component 0 is the middle group, component 1 the low one; the high one is not labelled.
+        let labels: Vec<i32> = (0..60).map(|i| if i < 9 { [1, 0, -1][i % 3] } else { -1 }).collect();
+        let table = Dense::new(values, 1).unwrap().with_labels(labels).unwrap();
+        let prepared = Prepared::new(&table, &[], false, 3, Seed::new(1)).unwrap();
+        for start in [Start::kmeans(Space::Whitened), Start::kmeans(Space::Original)] {
+            let resp = start.responsibilities(&prepared.sample, 3, Seed::new(5)).unwrap();
+            for (i, row) in resp.chunks(3).enumerate() {
+                assert_eq!(row[[1, 0, 2][i % 3]], 1.0, "row {i}: {row:?}");
+            }
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use mixtura_kernels::{Isa, TILE, softmax::softmax};
 use rand::RngExt;
 
-use super::{LatentModel, Posterior, Predict};
+use super::{LatentModel, Posterior, Predict, Unconstrained};
 use crate::data::Chunk;
 use crate::error::{Error, Result};
 use crate::family::{Emission, Health};
@@ -133,6 +133,25 @@ impl<E: Emission> Mixture<E> {
                 *v += ln;
             }
         }
+    }
+}
+
+/// log weights (a constant is free: they are normalised), then the emission's own vector.
+impl<E: Emission + Unconstrained> Unconstrained for Mixture<E> {
+    fn to_vector(&self) -> Vec<f64> {
+        // An empty component has no finite log-weight; far below any rounding is as good.
+        let logs = self.weights.iter().map(|w| w.max(f64::MIN_POSITIVE).ln());
+        logs.chain(self.emission.to_vector()).collect()
+    }
+
+    fn with_vector(&self, vector: &[f64]) -> Option<Self> {
+        let (logs, rest) = vector.split_at(self.weights.len());
+        let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let raw: Vec<f64> = logs.iter().map(|l| (l - top).exp()).collect();
+        let total: f64 = raw.iter().sum();
+        let weights: Vec<f64> = raw.iter().map(|w| w / total).collect();
+        weights.iter().all(|w| w.is_finite()).then_some(())?;
+        Some(Mixture { weights, emission: self.emission.with_vector(rest)? })
     }
 }
 

@@ -70,6 +70,14 @@ pub trait LatentModel: Clone + Send + Sync {
     fn n_free_parameters(&self) -> usize;
 }
 
+/// A model as a point in an unconstrained vector space: what accelerators and standard errors move in.
+pub trait Unconstrained: Sized {
+    /// The parameters as a vector of free numbers.
+    fn to_vector(&self) -> Vec<f64>;
+    /// The model at another point; `None` where that is no valid model, or one that sits on its floor.
+    fn with_vector(&self, vector: &[f64]) -> Option<Self>;
+}
+
 /// Per-row results of a fitted model: the only place where N × K can appear, and then one chunk at a time.
 pub trait Predict: LatentModel {
     /// Number of components.

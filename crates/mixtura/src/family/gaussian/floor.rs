@@ -141,6 +141,17 @@ impl Floor {
         }
     }
 
+    /// Whether a covariance lies below the floor.
+    pub(super) fn violated(&self, structure: Structure, covariance: &[f64]) -> bool {
+        match structure.layout() {
+            Layout::Diagonal => self.diagonal.iter().zip(covariance).any(|(f, c)| c < f),
+            Layout::Full => {
+                let mut rest: Vec<f64> = covariance.iter().zip(&self.full).map(|(c, f)| c - f).collect();
+                !self.full.is_empty() && factor(&mut rest, self.n_features).is_err()
+            }
+        }
+    }
+
     /// Raises the eigenvalues of L⁻¹ΣL⁻ᵀ (F = LLᵀ) that are below 1 to 1.
     fn clip(&self, covariance: &mut [f64]) {
         let d = self.n_features;

@@ -19,6 +19,7 @@ use rand_distr::{Distribution, StandardNormal};
 use super::{Emission, Health};
 use crate::data::{Affine, Rows};
 use crate::error::{Error, Result};
+use crate::model::Unconstrained;
 use crate::seed::Rng;
 use crate::stats::{Layout, Moments};
 
@@ -170,6 +171,19 @@ impl Gaussian {
         Self::new(self.structure, d, means, covariances)
     }
 
+    /// Whether the n-th number of the factors is a diagonal element.
+    fn on_diagonal(&self, n: usize) -> bool {
+        let n = n % self.structure.layout().len(self.n_features);
+        match self.structure.layout() {
+            Layout::Diagonal => true,
+            // Position i(i+1)/2 + i of a packed triangle: 8n + 9 is the square of 2i + 3.
+            Layout::Full => {
+                let root = ((8 * n + 9) as f64).sqrt() as usize;
+                root * root == 8 * n + 9
+            }
+        }
+    }
+
     /// Covariance block of component `k` in the structure's layout.
     fn block(&self, k: usize) -> &[f64] {
         let len = self.structure.layout().len(self.n_features);
@@ -231,6 +245,44 @@ fn scaled_factor(covariance: &[f64], d: usize, l: &mut [f64], inverse: &mut [f64
         }
     }
     Ok(log)
+}
+
+/// Means, then per covariance block L⁻¹ (full layout) or 1/σ (diagonal layout), diagonals by their logarithm.
+impl Unconstrained for Gaussian {
+    fn to_vector(&self) -> Vec<f64> {
+        let inverse = self.factors.inverse.iter().enumerate();
+        let free = inverse.map(|(n, v)| if self.on_diagonal(n) { v.ln() } else { *v });
+        self.means.iter().copied().chain(free).collect()
+    }
+
+    fn with_vector(&self, vector: &[f64]) -> Option<Self> {
+        let (d, layout) = (self.n_features, self.structure.layout());
+        let (means, rest) = vector.split_at(self.means.len());
+        let mut next = Gaussian { means: means.to_vec(), ..self.clone() };
+        let inverse: Vec<f64> =
+            rest.iter().enumerate().map(|(n, v)| if self.on_diagonal(n) { v.exp() } else { *v }).collect();
+        let len = layout.len(d);
+        let mut l = vec![0.0; len];
+        for (block, inverse) in next.covariances.chunks_mut(len).zip(inverse.chunks(len)) {
+            match layout {
+                Layout::Diagonal => block.iter_mut().zip(inverse).for_each(|(v, i)| *v = (i * i).recip()),
+                Layout::Full => {
+                    invert_lower(inverse, d, &mut l);
+                    for i in 0..d {
+                        for j in 0..=i {
+                            block[at(i, j)] = (0..=j).map(|m| l[at(i, m)] * l[at(j, m)]).sum();
+                        }
+                    }
+                }
+            }
+            if self.floor.violated(self.structure, block) {
+                return None;
+            }
+        }
+        next.means.iter().chain(&next.covariances).all(|v| v.is_finite()).then_some(())?;
+        next.refactor().ok()?;
+        Some(next)
+    }
 }
 
 impl Emission for Gaussian {
