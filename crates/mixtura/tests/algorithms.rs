@@ -3,7 +3,6 @@
 use mixtura::algorithm::{Algorithm, Batch, Squarem};
 use mixtura::data::Dense;
 use mixtura::engine::Threads;
-use mixtura::family::Emission;
 use mixtura::family::gaussian::{Gaussian, Structure};
 use mixtura::fit::{Init, Method, StatusKind};
 use mixtura::model::{Posterior, Unconstrained};

@@ -106,6 +106,8 @@ pub struct GaussianMixture {
     pub collapse: Collapse,
     /// How E- and M-steps alternate.
     pub method: Method,
+    /// Work spent on starts and restarts where their number is automatic: 1 is some seconds of one core at most.
+    pub effort: f64,
 }
 
 impl GaussianMixture {
@@ -122,6 +124,7 @@ impl GaussianMixture {
             reg_covar: None,
             collapse: Collapse::Floor,
             method: Method::Squarem,
+            effort: 1.0,
         }
     }
 
@@ -284,12 +287,12 @@ impl GaussianMixture {
         let automatic = match self.init {
             Init::Labels => 1,
             _ if k == 1 => 1,
-            _ => (LONG_RUNS / (100.0 * self.cost(n, d))).clamp(2.0, 8.0) as usize,
+            _ => (self.effort * LONG_RUNS / (100.0 * self.cost(n, d))).clamp(2.0, 8.0) as usize,
         };
         let winners = self.restarts.unwrap_or(automatic);
         let field = |most: f64| {
             let per_start = 12.0 * self.cost(n.min(data.sample.rows.n_rows()), d);
-            ((SHORT_RUNS / per_start).clamp(8.0, most) as usize).max(winners)
+            ((self.effort * SHORT_RUNS / per_start).clamp(8.0, most) as usize).max(winners)
         };
         let whole = data.sample.whole;
         let one = |start: Start| (vec![start], winners);

@@ -9,6 +9,9 @@ use crate::error::{Error, Result};
 use crate::family::gaussian::{Gaussian, Structure};
 use crate::model::Mixture;
 
+/// Candidates up to which each gets the whole effort; more share it.
+const FULL_EFFORT_CELLS: f64 = 4.0;
+
 /// One cell of the table.
 #[derive(Debug)]
 pub struct Candidate {
@@ -89,13 +92,19 @@ impl GaussianMixture {
                 }
             }
         }
-        let candidates: Vec<Candidate> = cells
+        let fit = |structure: Structure, n_components: usize, effort: f64| {
+            let prepared = if structure == Structure::Spherical { &spherical } else { &others };
+            let prepared = prepared.as_ref().expect("prepared for every structure asked for");
+            let options = GaussianMixture { n_components, structure, effort, ..self.clone() };
+            options.fit_prepared(prepared, control)
+        };
+        let effort = self.effort * (FULL_EFFORT_CELLS / cells.len() as f64).min(1.0);
+        let mut candidates: Vec<Candidate> = cells
             .into_par_iter()
-            .map(|(structure, n_components)| {
-                let prepared = if structure == Structure::Spherical { &spherical } else { &others };
-                let prepared = prepared.as_ref().expect("prepared for every structure asked for");
-                let options = GaussianMixture { n_components, structure, ..self.clone() };
-                Candidate { n_components, structure, outcome: options.fit_prepared(prepared, control) }
+            .map(|(structure, n_components)| Candidate {
+                n_components,
+                structure,
+                outcome: fit(structure, n_components, effort),
             })
             .collect();
         let rank = |c: &Candidate| {
@@ -111,12 +120,22 @@ impl GaussianMixture {
                 best = Some((i, rank));
             }
         }
-        match best {
-            Some((best, _)) => Ok(Selection { candidates, best }),
-            None => {
-                let mut failures = candidates.into_iter().filter_map(|c| c.outcome.err());
-                Err(failures.next().unwrap_or(Error::Interrupted))
+        let Some((best, _)) = best else {
+            let mut failures = candidates.into_iter().filter_map(|c| c.outcome.err());
+            return Err(failures.next().unwrap_or(Error::Interrupted));
+        };
+        // The chosen candidate gets the whole effort; what that finds is kept if it is better.
+        if effort < self.effort && !control.interrupted() {
+            let chosen = &candidates[best];
+            let again = Candidate {
+                n_components: chosen.n_components,
+                structure: chosen.structure,
+                outcome: fit(chosen.structure, chosen.n_components, self.effort),
+            };
+            if rank(&again).is_some_and(|r| Some(r) < rank(chosen)) {
+                candidates[best] = again;
             }
         }
+        Ok(Selection { candidates, best })
     }
 }
