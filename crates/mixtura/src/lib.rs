@@ -32,3 +32,8 @@ pub use fit::{Fit, GaussianMixture};
 pub use model::Mixture;
 pub use model::kmeans::{KMeans, KMeansFit};
 pub use seed::{Rng, Seed};
+
+/// The README's code blocks are tests too.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct ReadmeCode;
