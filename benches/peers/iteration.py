@@ -12,7 +12,8 @@ import common
 ARGS = common.prepare(__doc__.split("\n")[0])
 
 import json
-import multiprocessing
+import subprocess
+import sys
 import tempfile
 import time
 import warnings
@@ -61,16 +62,26 @@ def sklearn_fit(x, means, iterations, threads):
     return model, seconds
 
 
-def sklearn_memory(path, means, pipe):
-    """Peak resident memory of a fresh process that loads the file and fits, and the same before the fit."""
-    def peak():
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM"):
-                return int(line.split()[1]) * 1024
-    x = np.load(path)
-    before = peak()
-    sklearn_fit(x, means, 3, None)
-    pipe.send((before, peak()))
+SKLEARN_MEMORY = """
+import sys, numpy as np
+from pathlib import Path
+from sklearn.mixture import GaussianMixture
+def peak():
+    return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) * 1024
+x = np.load(sys.argv[1])
+k, d, before = int(sys.argv[2]), x.shape[1], peak()
+GaussianMixture(k, tol=0.0, max_iter=3, weights_init=np.full(k, 1 / k), means_init=x[:k],
+                precisions_init=np.stack([np.eye(d)] * k), init_params="random_from_data").fit(x)
+print(before, peak())
+"""
+
+
+def sklearn_memory(path, k):
+    """Peak resident memory of a fresh process: after it loaded the file, and after its fit."""
+    if not Path("/proc/self/status").exists():
+        return None
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", SKLEARN_MEMORY, str(path), str(k)], capture_output=True, text=True, check=True)
+    return tuple(map(int, done.stdout.split()))
 
 
 def main():
@@ -121,13 +132,7 @@ def main():
             peak, size = max(peaks), x.nbytes
             notes.append((name, peak, size, None))
             if name == "1e6x8k8":
-                del x
-                context = multiprocessing.get_context("spawn")
-                receive, send = context.Pipe(False)
-                process = context.Process(target=sklearn_memory, args=(str(path), means, send))
-                process.start()
-                notes[-1] = (name, peak, size, receive.recv())
-                process.join()
+                notes[-1] = (name, peak, size, sklearn_memory(path, k))
     common.table(["data", "mixtura, ms", "scikit-learn, ms", "ratio", "mixtura 1 thread, ms", "scikit-learn 1 BLAS thread, ms", "ratio",
                   "relative difference of log-likelihood", "load before → after"], rows)
     for name, peak, size, other in notes:

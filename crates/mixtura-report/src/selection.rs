@@ -16,16 +16,12 @@ fn bic(candidate: &Candidate) -> Option<f64> {
     candidate.outcome.as_ref().ok().map(mixtura::Fit::bic)
 }
 
-fn collapsed(candidate: &Candidate) -> bool {
-    candidate.outcome.as_ref().is_ok_and(|fit| fit.status.kind == StatusKind::Degenerate)
-}
-
-/// The candidates that have a fit, best first as the choice ranks them: those without a collapsed component lead.
+/// The candidates that have a fit, best first as the choice ranks them: comparable ones lead.
 fn ranked(selection: &Selection) -> Vec<usize> {
     let all = &selection.candidates;
     let mut order: Vec<usize> = (0..all.len()).filter(|&i| all[i].outcome.is_ok()).collect();
     order.sort_by(|&a, &b| {
-        let key = |i: usize| (i != selection.best, collapsed(&all[i]));
+        let key = |i: usize| (i != selection.best, !all[i].comparable());
         key(a).cmp(&key(b)).then_with(|| bic(&all[a]).unwrap_or(f64::NAN).total_cmp(&bic(&all[b]).unwrap_or(f64::NAN)))
     });
     order
@@ -159,7 +155,7 @@ pub(crate) fn doubts(selection: &Selection) -> Vec<String> {
     }
     let tied: Vec<String> = ranked(selection)
         .into_iter()
-        .filter(|&i| i != selection.best && !collapsed(&all[i]))
+        .filter(|&i| i != selection.best && all[i].comparable())
         .filter_map(|i| {
             let gap = bic(&all[i])? - least;
             let name = format!("K = {}, {} ({gap:.2} more)", all[i].n_components, all[i].structure.name());
@@ -169,11 +165,11 @@ pub(crate) fn doubts(selection: &Selection) -> Vec<String> {
     if !tied.is_empty() {
         out.push(format!("a tie: within 2 BIC of the chosen one is {}", tied.join(", ")));
     }
-    if !collapsed(best) {
-        let passed = all.iter().filter(|c| collapsed(c) && bic(c).is_some_and(|b| b < least)).count();
+    if best.comparable() {
+        let passed = all.iter().filter(|c| !c.comparable() && bic(c).is_some_and(|b| b < least)).count();
         if passed > 0 {
             out.push(format!(
-                "{} with a lower BIC passed over, because a component collapsed there",
+                "{} with a lower BIC passed over, because a component collapsed or the density is made up there",
                 count(passed, "candidate")
             ));
         }

@@ -133,6 +133,29 @@ fn selection_names_what_failed_and_chooses_the_rest() {
 }
 
 #[test]
+fn made_up_densities_do_not_win_a_selection() {
+    // More columns than rows: every full covariance is singular, and its density off the data's span is made up.
+    let mut r = Random::new(3);
+    let wide: Vec<f64> = (0..12 * 20).map(|_| r.normal()).collect();
+    // A duplicate column is the same trouble; a constant one is not, since every structure makes it up alike.
+    let duplicate: Vec<f64> = (0..100).flat_map(|_| [r.normal()].repeat(2)).collect();
+    let constant: Vec<f64> = (0..100)
+        .flat_map(|_| {
+            let x = r.normal();
+            [x, 5.0, x + 0.3 * r.normal()]
+        })
+        .collect();
+    for (rows, d, dense) in [(wide, 20, false), (duplicate, 2, false), (constant, 3, true)] {
+        let table = Dense::new(rows, d).unwrap();
+        let found = GaussianMixture::new(1).select(&table, &[], &[1, 2], &Structure::ALL, Control::default()).unwrap();
+        let best = &found.candidates[found.best];
+        assert_eq!(best.structure == Structure::Full, dense, "{d} columns: {}", best.structure.name());
+        let full = found.candidates.iter().find(|c| c.structure == Structure::Full).unwrap();
+        assert_eq!(full.note().contains("made up"), !dense, "{}", full.note());
+    }
+}
+
+#[test]
 fn model_files_round_trip_to_the_bit() {
     for structure in Structure::ALL {
         for scale in [1.0, 1e-150, 1e150] {

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::family::Emission;
 use crate::family::gaussian::Gaussian;
 use crate::model::{LatentModel, Mixture, Predict};
+use crate::stats::Layout;
 
 /// How far a fit can be trusted.
 #[derive(Clone, Debug, PartialEq)]
@@ -116,6 +117,10 @@ pub(super) fn certify(
         total_weight: data.data.total_weight,
         affine: data.data.affine.clone(),
         n_flat_directions: data.floor.n_flat(),
+        n_made_up: match standard.structure().layout() {
+            Layout::Full => data.floor.n_dependent(),
+            Layout::Diagonal => 0,
+        },
         n_free_parameters,
         classification_term,
         model: run.model.with_emission(original),

@@ -94,6 +94,9 @@ pub struct Fit<M> {
     pub affine: Affine,
     /// Directions in which the data have no spread: constant columns, columns that depend on others.
     pub n_flat_directions: usize,
+    /// Directions without spread, constant columns apart, in which this structure has a made-up density: it cannot be
+    /// compared with structures that do not see them.
+    pub n_made_up: usize,
     /// Σ w log max_k r_k (≤ 0): what ICL adds to BIC, halved and with the other sign.
     pub classification_term: f64,
 }

@@ -1,4 +1,5 @@
-//! Choosing the number of components and the structure by BIC, degenerate candidates last.
+//! Choosing the number of components and the structure by BIC; candidates whose likelihood says nothing come last:
+//! those with a collapsed component, and full covariances where columns depend on each other.
 
 use rayon::prelude::*;
 
@@ -24,6 +25,11 @@ pub struct Candidate {
 }
 
 impl Candidate {
+    /// Whether the likelihood may be compared with other candidates': no component collapsed and no density is made up.
+    pub fn comparable(&self) -> bool {
+        self.outcome.as_ref().is_ok_and(|fit| fit.status.kind != super::StatusKind::Degenerate && fit.n_made_up == 0)
+    }
+
     /// What the user should know of this cell; empty where there is nothing.
     pub fn note(&self) -> String {
         match &self.outcome {
@@ -41,6 +47,9 @@ impl Candidate {
                 }
                 if fit.model.weights().len() < self.n_components {
                     notes.push(format!("{} components left", fit.model.weights().len()));
+                }
+                if fit.n_made_up > 0 {
+                    notes.push(format!("density made up in {} directions without spread", fit.n_made_up));
                 }
                 match fit.status.kind {
                     super::StatusKind::IterationLimit => notes.push("not converged".to_owned()),
@@ -67,7 +76,7 @@ pub struct Selection {
 
 impl GaussianMixture {
     /// Fits every number of components and structure and chooses the least BIC among the fits in which no component
-    /// collapsed (among all, if all did). Structures that are the same family for given K and D are fitted once.
+    /// collapsed and no density is made up (among all, if there are none). Structures that are the same family for given K and D are fitted once.
     ///
     /// # Errors
     /// What makes every candidate fail.
@@ -107,12 +116,7 @@ impl GaussianMixture {
                 outcome: fit(structure, n_components, effort),
             })
             .collect();
-        let rank = |c: &Candidate| {
-            c.outcome.as_ref().ok().map(|fit| {
-                let degenerate = fit.status.kind == super::StatusKind::Degenerate;
-                (degenerate, fit.bic())
-            })
-        };
+        let rank = |c: &Candidate| c.outcome.as_ref().ok().map(|fit| (!c.comparable(), fit.bic()));
         let mut best: Option<(usize, (bool, f64))> = None;
         for (i, candidate) in candidates.iter().enumerate() {
             let Some(rank) = rank(candidate) else { continue };

@@ -94,6 +94,11 @@ impl Floor {
         self.n_flat
     }
 
+    /// Number of those that are no single constant column: only full covariances see them.
+    pub fn n_dependent(&self) -> usize {
+        self.n_flat.saturating_sub(self.fill_diagonal.iter().filter(|f| **f > 0.0).count())
+    }
+
     /// Raises a covariance in the structure's layout to the floor; says whether that changed a component's own
     /// variance. Spherical: the mean of the floor's diagonal counts.
     pub(super) fn apply(&self, structure: Structure, covariance: &mut [f64]) -> bool {
