@@ -107,19 +107,24 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let Ok(fit) = &best.outcome else {
         return Err(Failure::new(UNUSABLE, format!("{}: {}", table.source, best.note())));
     };
+    let mut late = Vec::new();
     if fit.total_weight < fit.n_free_parameters as f64 {
-        warnings.push(format!(
+        late.push(format!(
             "the weights sum to {}, less than the {} free parameters",
             fit.total_weight, fit.n_free_parameters
         ));
     }
     if fit.n_flat_directions > 0 {
-        warnings.push(format!(
-            "the data have no spread in {} of {} directions: covariances there are made up (1e-10 of the columns' variance)",
+        late.push(format!(
+            "the data have no spread in {} of {} directions: variances there are made up (1e-10 of the columns'), and so is the likelihood",
             fit.n_flat_directions,
             table.columns.len()
         ));
     }
+    if !args.quiet && !args.json {
+        late.iter().for_each(|warning| eprintln!("note: {warning}"));
+    }
+    warnings.extend(late);
     let record = DataRecord {
         source: table.source.clone(),
         n_rows: fit.n_rows,
@@ -223,7 +228,11 @@ fn candidates(
     let bank = start.model.emission();
     let (k, structure) = (bank.n_components(), bank.structure());
     if let Some(asked) = args.k.as_ref().filter(|ks| **ks != (k..=k)) {
-        let asked = if asked.start() == asked.end() { asked.start().to_string() } else { format!("{asked:?}") };
+        let asked = if asked.start() == asked.end() {
+            asked.start().to_string()
+        } else {
+            format!("{}..{}", asked.start(), asked.end())
+        };
         return Err(Failure::usage(format!("-k {asked} is asked for, but the start has {k} components")));
     }
     match args.covariance {

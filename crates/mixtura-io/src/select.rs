@@ -78,8 +78,7 @@ impl<T: Copy + Into<f64>> Gathered<T> {
         if keep.is_empty() && !row_names.is_empty() {
             for (stored, reason) in row_names {
                 notes.push(format!(
-                    "column {} is kept although it looks like row names ({reason}): it is the only \
-                     choice",
+                    "column {} is kept although it looks useless ({reason}): it is the only choice",
                     quoted(&names.names[self.stored[stored]])
                 ));
                 keep.push(stored);
@@ -119,7 +118,7 @@ impl<T: Copy + Into<f64>> Gathered<T> {
         })
     }
 
-    /// Why this column looks like row names or row numbers rather than data.
+    /// Why this column looks like row names, row numbers or a constant rather than data.
     fn row_name_reason(&self, stored: usize, column: usize, names: &Names) -> Option<String> {
         let mut values = self.column(stored);
         let first = values.next()?;
@@ -128,6 +127,9 @@ impl<T: Copy + Into<f64>> Gathered<T> {
             && values.zip(1u32..).all(|(value, row)| value == first + f64::from(row))
         {
             return Some("consecutive integers, like row numbers".into());
+        }
+        if self.n_rows >= 2 && self.column(stored).all(|value| value == first) {
+            return Some(format!("constant, always {first}"));
         }
         let name = names.names[column].to_ascii_lowercase();
         let known = ["id", "index", "rownames", "rowid", "unnamed: 0"].contains(&name.as_str());

@@ -35,7 +35,7 @@ pub fn summary(model: &SavedModel, selection: &Selection, auto: bool) -> String 
     out.push('\n');
     out.push_str(&figures::paragraphs(&trust::lines(model)));
     let mut doubts = trust::doubts(model);
-    doubts.extend(selection::doubts(selection));
+    doubts.extend(selection::doubts(selection, model.record.labels.len()));
     out.push_str(&doubt_list(&doubts));
     out
 }

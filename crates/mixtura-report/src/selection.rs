@@ -138,7 +138,7 @@ fn failures(selection: &Selection) -> String {
 }
 
 /// What to doubt about the choice.
-pub(crate) fn doubts(selection: &Selection) -> Vec<String> {
+pub(crate) fn doubts(selection: &Selection, n_labels: usize) -> Vec<String> {
     let all = &selection.candidates;
     let best = &all[selection.best];
     let Some(least) = bic(best) else {
@@ -150,7 +150,7 @@ pub(crate) fn doubts(selection: &Selection) -> Vec<String> {
     let mut out = Vec::new();
     if low < high && k == high {
         out.push(format!("K = {k} is the largest tried: more components may fit better; try -k {low}..{}", 2 * k));
-    } else if low < high && k == low && low > 1 {
+    } else if low < high && k == low && low > n_labels.max(1) {
         out.push(format!("K = {k} is the smallest tried: fewer components may do; try -k 1..{high}"));
     }
     let tied: Vec<String> = ranked(selection)

@@ -83,7 +83,7 @@ pub(crate) fn doubts(model: &SavedModel) -> Vec<String> {
     let needed = model.model.emission().structure().rows_needed(model.columns.len()) as f64;
     let thin = |&c: &usize| {
         let n = certificate.components[c].effective_count;
-        n > 0.0 && n < 2.0 * needed && !certificate.components[c].floor_active
+        needed > 1.0 && n > 0.0 && n < 2.0 * needed && !certificate.components[c].floor_active
     };
     for c in (0..k).filter(thin).take(MOST_LISTED) {
         let n = rows(certificate.components[c].effective_count);

@@ -151,7 +151,11 @@ fn made_up_densities_do_not_win_a_selection() {
         let best = &found.candidates[found.best];
         assert_eq!(best.structure == Structure::Full, dense, "{d} columns: {}", best.structure.name());
         let full = found.candidates.iter().find(|c| c.structure == Structure::Full).unwrap();
-        assert_eq!(full.note().contains("made up"), !dense, "{}", full.note());
+        assert_eq!(full.note().contains("no density"), !dense, "{}", full.note());
+        // Asked for alone, it is fitted, and the note says what its figures are worth.
+        let alone = GaussianMixture::new(1);
+        let alone = alone.select(&table, &[], &[1], &[Structure::Full], Control::default()).unwrap();
+        assert_eq!(alone.candidates[0].note().contains("made up"), !dense, "{}", alone.candidates[0].note());
     }
 }
 

@@ -10,6 +10,9 @@ const FEW_VALUES: usize = 10;
 /// Rows up to which duplicates are counted exactly; beyond, the set of row hashes would rival the data in size.
 const MOST_ROWS: usize = 200_000;
 
+/// Numbers that people write where a value is missing.
+const CODES: [f64; 10] = [-9999.0, -999.0, -99.0, -99999.0, -999999.0, 9999.0, 999.0, 99.0, 99999.0, 999999.0];
+
 /// What a look at the data found. Columns are counted from 0.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Audit {
@@ -25,6 +28,8 @@ pub struct Audit {
     pub duplicate: Vec<(usize, usize)>,
     /// Columns of few whole numbers, with the number of distinct values: perhaps categories.
     pub categorical: Vec<(usize, usize)>,
+    /// Columns with a number far outside their other values that often stands for "missing": column, number, how often.
+    pub codes: Vec<(usize, f64, usize)>,
     /// Rows that repeat an earlier one; `None` where there were too many rows to count.
     pub duplicate_rows: Option<usize>,
 }
@@ -38,6 +43,8 @@ pub fn audit(source: &dyn Source) -> Result<Audit> {
     let mut found = Audit { n_rows: source.n_rows(), ..Audit::default() };
     let mut values: Vec<Option<HashSet<u64>>> = vec![Some(HashSet::new()); d];
     let mut whole = vec![true; d];
+    let mut codes = vec![[0_usize; CODES.len()]; d];
+    let mut range = vec![(f64::INFINITY, f64::NEG_INFINITY); d];
     // Two columns are equal when their cells hash alike in order; 128 bits make an accident impossible in practice.
     let mut columns = vec![(0_u64, 0_u64); d];
     let mut rows = (source.n_rows() <= MOST_ROWS).then(HashSet::new);
@@ -54,6 +61,10 @@ pub fn audit(source: &dyn Source) -> Result<Audit> {
                 continue;
             }
             whole[j] &= x.fract() == 0.0;
+            match CODES.iter().position(|c| *c == x) {
+                Some(c) => codes[j][c] += 1,
+                None => range[j] = (range[j].0.min(x), range[j].1.max(x)),
+            }
             if let Some(seen) = &mut values[j] {
                 seen.insert(bits);
                 if seen.len() > FEW_VALUES {
@@ -64,6 +75,7 @@ pub fn audit(source: &dyn Source) -> Result<Audit> {
         found.missing_cells += missing;
         found.empty_rows += usize::from(missing == d);
         if let Some(seen) = &mut rows
+            && missing < d
             && !seen.insert(hash)
         {
             repeated += 1;
@@ -71,6 +83,13 @@ pub fn audit(source: &dyn Source) -> Result<Audit> {
     })?;
     let mut first: HashMap<(u64, u64), usize> = HashMap::new();
     for j in 0..d {
+        let (low, high) = range[j];
+        for (c, &code) in CODES.iter().enumerate().filter(|(c, _)| codes[j][*c] > 0) {
+            // Outside by more than the whole range of the other values.
+            if high > low && (code < low - (high - low) || code > high + (high - low)) {
+                found.codes.push((j, code, codes[j][c]));
+            }
+        }
         let distinct = values[j].as_ref().map(HashSet::len);
         match distinct {
             Some(0 | 1) => found.constant.push(j),
@@ -112,8 +131,16 @@ impl Audit {
                 name(j)
             ));
         }
+        for &(j, code, n) in &self.codes {
+            let times = if n == 1 { "once".to_owned() } else { format!("{n} times") };
+            out.push(format!(
+                "{} holds {code} {times}, far from its other values: if that stands for a missing value, leave those cells empty",
+                name(j)
+            ));
+        }
         if self.empty_rows > 0 {
-            out.push(format!("{} rows have no value at all: they say nothing about the fit", self.empty_rows));
+            let s = if self.empty_rows == 1 { "row has" } else { "rows have" };
+            out.push(format!("{} {s} no value at all, which says nothing about the fit", self.empty_rows));
         }
         match self.duplicate_rows {
             Some(n) if n > 0 => {
@@ -137,7 +164,19 @@ mod tests {
         let mut values = Vec::new();
         for i in 0..20 {
             let x = f64::from(i) * 0.37;
-            values.extend_from_slice(&[x, 5.0, x, f64::from(i % 3), if i == 4 { nan } else { x * x }]);
+            values.extend_from_slice(&[
+                x,
+                5.0,
+                x,
+                f64::from(i % 3),
+                if i == 4 {
+                    nan
+                } else if i == 6 {
+                    -9999.0
+                } else {
+                    x * x
+                },
+            ]);
         }
         let copy: Vec<f64> = values[..5].to_vec();
         values.extend(copy);
@@ -149,9 +188,10 @@ mod tests {
             constant: vec![1],
             duplicate: vec![(2, 0)],
             categorical: vec![(3, 3)],
+            codes: vec![(4, -9999.0, 1)],
             duplicate_rows: Some(1),
         };
         assert_eq!(found, want);
-        assert_eq!(found.warnings(&[]).len(), 4);
+        assert_eq!(found.warnings(&[]).len(), 5);
     }
 }

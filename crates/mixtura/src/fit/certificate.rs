@@ -129,6 +129,9 @@ pub(super) fn certify(
 
 /// The run's own status, unless a component collapsed: that is what the user must hear first.
 fn status(run: &Run<Mixture<Gaussian>>, original: &Gaussian) -> Status {
+    if run.status.kind == StatusKind::Stopped {
+        return run.status.clone();
+    }
     let Some(k) = run.health.iter().position(|h| h.floor_active || h.empty) else {
         return run.status.clone();
     };

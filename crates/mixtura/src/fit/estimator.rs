@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::certificate::{certify, order, place};
 use super::prepare::{Prepared, RESETS, STARTS};
 use super::race::{DEFAULT_FIELD, RaceOptions, first_m_step, race};
-use super::{Control, Fit, Progress, Run, RunOptions, run};
+use super::{Control, Fit, Progress, Run, RunOptions, Status, StatusKind, run};
 use crate::algorithm::{Algorithm, Batch, Squarem};
 use crate::data::{Dense, Source};
 use crate::engine::Threads;
@@ -160,11 +160,16 @@ impl GaussianMixture {
                 run
             })
             .collect();
-        let mut runs = Vec::new();
-        let mut failure = None;
+        let (mut runs, mut failure, mut unfinished) = (Vec::new(), None, 0);
         for outcome in outcomes {
             match outcome {
-                Ok(run) => runs.push(run),
+                Ok(run) => {
+                    let stopped = run.status.kind == StatusKind::Stopped;
+                    unfinished += usize::from(stopped);
+                    if !stopped || run.iterations > 0 {
+                        runs.push(run);
+                    }
+                }
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
@@ -180,10 +185,28 @@ impl GaussianMixture {
             }
         }
         let Some(best) = best else {
-            return Err(failure.expect("there is at least one start"));
+            // Nothing failed and nothing ran: the user was faster.
+            return Err(failure.unwrap_or(Error::Interrupted));
         };
-        let all: Vec<(f64, bool)> = runs.iter().map(|r| (r.objective(), r.degenerate())).collect();
+        // Runs that were cut short say nothing of where they would have ended.
+        let counts = |r: &&Run<_>| r.status.kind != StatusKind::Stopped || unfinished == total;
+        let all: Vec<(f64, bool)> = runs.iter().filter(counts).map(|r| (r.objective(), r.degenerate())).collect();
         let mut run = runs.swap_remove(best);
+        run.health.resize(run.model.weights().len(), crate::family::ComponentHealth::default());
+        if unfinished > 0 {
+            let finished = total - unfinished;
+            let detail = format!("interrupted when {finished} of {total} restarts had finished; {}", run.status.detail);
+            run.status = Status { kind: StatusKind::Stopped, detail };
+        }
+        match (self.collapse, run.trace.breaks.len()) {
+            (_, 0) => {}
+            (Collapse::Drop, _) => {
+                let dropped = self.n_components - run.model.weights().len();
+                let detail = &mut run.status.detail;
+                detail.push_str(&format!("; {dropped} of {} components collapsed and were dropped", self.n_components));
+            }
+            (_, n) => run.status.detail.push_str(&format!("; components collapsed and were reset {n} times")),
+        }
         if !self.init.fixes_order() && data.n_labels == 0 {
             order(&mut run);
         }
@@ -235,13 +258,14 @@ impl GaussianMixture {
         Ok(Mixture::equal(Gaussian::standard(self.structure, self.n_components, d, floor)))
     }
 
-    /// Flops of one EM iteration over `n` rows: E- and M-step, and some 40 per exponential.
+    /// Flops of one EM iteration over `n` rows: E- and M-step, some 40 per exponential; and per component the factor and,
+    /// where the floor acts, the eigenvectors of its covariance, measured at about 25 D³.
     fn cost(&self, n: usize, d: usize) -> f64 {
-        let per_row = match self.structure.layout() {
-            Layout::Full => 2 * d * d + 4 * d + 50,
-            Layout::Diagonal => 8 * d + 50,
+        let (per_row, per_component) = match self.structure.layout() {
+            Layout::Full => (2 * d * d + 4 * d + 50, 25.0 * (d as f64).powi(3)),
+            Layout::Diagonal => (8 * d + 50, 0.0),
         };
-        n as f64 * self.n_components as f64 * per_row as f64
+        self.n_components as f64 * (n as f64 * per_row as f64 + per_component)
     }
 
     fn starts(

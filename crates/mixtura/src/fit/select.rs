@@ -9,6 +9,7 @@ use crate::data::Dense;
 use crate::error::{Error, Result};
 use crate::family::gaussian::{Gaussian, Structure};
 use crate::model::Mixture;
+use crate::stats::Layout;
 
 /// Candidates up to which each gets the whole effort; more share it.
 const FULL_EFFORT_CELLS: f64 = 4.0;
@@ -101,9 +102,19 @@ impl GaussianMixture {
                 }
             }
         }
+        // Where columns depend on each other a full covariance has no density but a made-up one, which would win any
+        // comparison: with another structure at hand it is not fitted at all.
+        let alternative = structures.iter().any(|s| s.layout() == Layout::Diagonal);
         let fit = |structure: Structure, n_components: usize, effort: f64| {
             let prepared = if structure == Structure::Spherical { &spherical } else { &others };
             let prepared = prepared.as_ref().expect("prepared for every structure asked for");
+            let dependent = prepared.floor.n_dependent();
+            if alternative && structure.layout() == Layout::Full && dependent > 0 {
+                return Err(Error::Data(format!(
+                    "the data have no spread in {dependent} directions (fewer rows than columns, or columns that depend on each other), where a {} covariance has no density",
+                    structure.name()
+                )));
+            }
             let options = GaussianMixture { n_components, structure, effort, ..self.clone() };
             options.fit_prepared(prepared, control)
         };
