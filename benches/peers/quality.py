@@ -75,7 +75,8 @@ def mixtura_healthy(x, out):
 
 
 def spread(values):
-    return f"{np.median(values):.3f} ({min(values):.3f} … {max(values):.3f})"
+    middle, low, high = (f"{round(float(v), 3) + 0.0:.3f}" for v in (np.median(values), min(values), max(values)))
+    return f"{middle} ({low} … {high})"
 
 
 def ellipses():
