@@ -1,6 +1,7 @@
 //! `mixtura cluster`: k-means.
 
 use std::borrow::Cow;
+use std::path::Path;
 
 use mixtura::data::{Dense, Values};
 use mixtura::model::kmeans::nearest;
@@ -75,6 +76,7 @@ struct ClusterJson<'a> {
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     args.threads.apply()?;
+    output::spare_inputs(args.out.as_ref(), &[Path::new(&args.file)])?;
     let to_stdout = args.out.as_deref() == Some("-");
     if args.json && to_stdout {
         return Err(Failure::usage("--json and --out - both want standard output: give --out a file"));

@@ -22,7 +22,10 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(code: u8, sentence: impl Into<String>) -> Self {
-        Failure { code, sentence: Some(sentence.into()) }
+        // Names of columns and files may hold line breaks and escape codes; a sentence must stay one line.
+        let sentence: String = sentence.into();
+        let clean = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+        Failure { code, sentence: Some(sentence.chars().map(clean).collect()) }
     }
 
     pub(crate) fn usage(sentence: impl Into<String>) -> Self {

@@ -93,6 +93,9 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     };
     let mut table = read(&args, start.as_ref())?;
     let labels = table.labels.as_ref().map(|l| l.names.clone()).unwrap_or_default();
+    if args.init == flags::Init::Labels && labels.is_empty() {
+        return Err(Failure::new(UNUSABLE, format!("{}: the label column holds no label to start from", table.source)));
+    }
     let (ks, structures) = candidates(&args, labels.len(), start.as_ref())?;
     let rows = data::dense(&mut table)?;
     let about = |error: Error| Failure::about(&table.source, &error);

@@ -48,12 +48,15 @@ impl Threads {
             None => Ok(()),
             Some(0) => Err(Failure::usage("--threads 0 leaves nobody to work: use at least 1")),
             Some(n) => rayon::ThreadPoolBuilder::new()
-                .num_threads(n)
+                .num_threads(n.min(MOST_THREADS))
                 .build_global()
                 .map_err(|error| Failure::usage(format!("--threads {n}: {error}"))),
         }
     }
 }
+
+/// Threads beyond which starting them would take longer than they could save; the results are the same.
+const MOST_THREADS: usize = 256;
 
 /// Values that `-k A..B` may span: a table of more is not a choice but a mistake.
 const MOST_VALUES: usize = 1000;

@@ -56,6 +56,19 @@ pub(crate) fn csv_name(name: &str) -> String {
     }
 }
 
+/// Refuses a target that is one of the files read: it would be lost.
+pub(crate) fn spare_inputs(out: Option<&String>, inputs: &[&Path]) -> Result<(), Failure> {
+    let Some(target) = out.and_then(|path| fs::canonicalize(path).ok()).filter(|path| path.is_file()) else {
+        return Ok(());
+    };
+    match inputs.iter().find(|input| fs::canonicalize(input).is_ok_and(|path| path == target)) {
+        None => Ok(()),
+        Some(input) => {
+            Err(Failure::usage(format!("--out {} is a file that is read here: choose another file", input.display())))
+        }
+    }
+}
+
 /// Refuses, before any work is done, a model's target that cannot be written or is somebody's other file.
 pub(crate) fn check_target(path: &str) -> Result<(), Failure> {
     let target = Path::new(path);

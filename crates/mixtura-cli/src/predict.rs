@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use mixtura::data::{Buffer, CHUNK_ROWS, Dense, Source};
@@ -47,6 +47,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     args.threads.apply()?;
+    output::spare_inputs(args.out.as_ref(), &[&args.model, Path::new(&args.file)])?;
     let saved = model_file::read(&args.model)?;
     let mut table = read_for(&saved, &args.file, None)?;
     let rows = data::dense(&mut table)?;

@@ -120,7 +120,7 @@ impl Plan {
 fn find(source: &str, names: &Names, token: &str, positions: bool) -> Result<usize, ReadError> {
     const SHOWN: usize = 10;
     let all = &names.names;
-    if names.repeated.contains(token) {
+    if positions && names.repeated.contains(token) {
         return Err(ReadError::Data(format!(
             "{source}: more than one column is named {}; give its position instead, counted from 1",
             quoted(token)

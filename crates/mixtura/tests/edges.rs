@@ -223,3 +223,43 @@ fn invalid_model_files_are_refused() {
     let deep = "[".repeat(100_000);
     assert!(SavedModel::from_json(&deep).is_err());
 }
+
+#[test]
+fn a_saddle_is_not_convergence() {
+    // Started with two equal components EM stays where it is: one Gaussian, written twice.
+    let (rows, _) = clusters(11, 200, 2, 2);
+    let resp = vec![0.5; 400];
+    let options = GaussianMixture { init: mixtura::fit::Init::Responsibilities(resp), ..GaussianMixture::new(2) };
+    let fit = options.fit(&Dense::new(&rows[..], 2).unwrap()).unwrap();
+    assert_eq!(fit.status.kind, StatusKind::Degenerate);
+    assert!(fit.status.detail.contains("saddle"), "{}", fit.status.detail);
+}
+
+#[test]
+fn an_interrupt_at_any_moment_is_no_panic() {
+    let (rows, _) = clusters(12, 400, 3, 2);
+    let table = Dense::new(&rows[..], 2).unwrap();
+    let prepared = mixtura::fit::Prepared::new(&table, &[], false, 3, Seed::new(0)).unwrap();
+    for after in 0..6 {
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        let seen = std::sync::atomic::AtomicUsize::new(0);
+        let listener = |_: mixtura::fit::Progress| {
+            if seen.fetch_add(1, std::sync::atomic::Ordering::Relaxed) >= after {
+                stop.store(true, std::sync::atomic::Ordering::Relaxed);
+            }
+        };
+        let control = Control { interrupt: Some(&stop), progress: Some(&listener) };
+        let options = GaussianMixture { restarts: Some(8), tolerance: 1e-12, ..GaussianMixture::new(3) };
+        match options.fit_prepared(&prepared, control) {
+            Ok(fit) => {
+                assert!(fit.certificate.restarts.len() <= 8 && !fit.certificate.restarts.is_empty());
+                if fit.certificate.restarts.len() < 8 {
+                    assert_eq!(fit.status.kind, StatusKind::Stopped);
+                }
+            }
+            Err(error) => assert_eq!(error, Error::Interrupted),
+        }
+    }
+    let none = GaussianMixture { max_iter: 0, ..GaussianMixture::new(3) }.fit(&table).unwrap();
+    assert_eq!((none.status.kind, none.iterations), (StatusKind::IterationLimit, 0));
+}

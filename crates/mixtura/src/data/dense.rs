@@ -99,6 +99,11 @@ impl<'a> Dense<'a> {
                 weights[row]
             )));
         }
+        if !weights.iter().sum::<f64>().is_finite() {
+            return Err(Error::Data(
+                "the weights sum to more than a 64-bit number holds: divide them all by a constant".into(),
+            ));
+        }
         let used: Vec<u32> = (0..self.n_rows as u32).filter(|&i| weights[i as usize] > 0.0).collect();
         if used.is_empty() {
             return Err(Error::Data("every weight is 0: no row is left to fit".into()));

@@ -50,6 +50,9 @@ const SAME_MODE: f64 = 0.1;
 /// Pairs of components are compared up to this number of components; beyond, the K² comparisons outweigh the fit.
 const MOST_COMPARED: usize = 128;
 
+/// Overlap of two components that counts as complete.
+const COINCIDE: f64 = 1e-6;
+
 /// Orders the components of a finished run by weight, largest first, then by means.
 pub(super) fn order(run: &mut Run<Mixture<Gaussian>>) {
     let (weights, bank) = (run.model.weights(), run.model.emission());
@@ -106,7 +109,18 @@ pub(super) fn certify(
     let n_free_parameters = run.model.n_free_parameters();
     let log_likelihood = run.expectation.log_likelihood + jacobian;
     let original = standard.map(&data.data.affine, false)?;
-    let status = status(&run, &original);
+    let mut status = status(&run, &original);
+    // Components that all coincide make one Gaussian: a stationary point of every mixture, and no optimum.
+    let coincide = |c: &ComponentCertificate| c.closest.is_some_and(|(_, overlap)| overlap > 1.0 - COINCIDE);
+    if certificate.components.len() > 1 && certificate.components.iter().all(coincide) {
+        status = Status {
+            kind: StatusKind::Degenerate,
+            detail: format!(
+                "all components coincide: a saddle, where the mixture is one Gaussian; {}",
+                run.status.detail
+            ),
+        };
+    }
     Ok(Fit {
         status,
         certificate,

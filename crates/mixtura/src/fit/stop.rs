@@ -33,6 +33,10 @@ impl Aitken {
         let increment = self.previous.map(|p| objective - p);
         let before = std::mem::replace(&mut self.increment, increment);
         self.previous = Some(objective);
+        // EM never falls: a small fall shows how large the rounding is (near-singular covariances amplify it).
+        if let Some(fall) = increment.map(|i| -i).filter(|f| *f > 0.0 && *f < self.tolerance) {
+            self.noise = self.noise.max(2.0 * fall);
+        }
         let noise = self.noise.max(4.0 * f64::EPSILON * objective.abs());
         let remaining = match (own, before, increment) {
             (Remaining::Unknown, ..) => return None,
@@ -67,6 +71,15 @@ impl Aitken {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rounding_that_goes_up_and_down_is_convergence() {
+        let mut rule = Aitken::new(1e-3, 1.0);
+        for t in 0..10 {
+            rule.next(-5.0 + if t % 2 == 0 { 1e-5 } else { 0.0 }, Remaining::FromIncrements);
+        }
+        assert!(rule.converged());
+    }
 
     #[test]
     fn a_geometric_series_is_summed_exactly() {

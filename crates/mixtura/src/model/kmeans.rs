@@ -233,12 +233,19 @@ pub fn plus_plus(source: &dyn Source, k: usize, mut centers: Vec<f64>, rng: &mut
     let tries = 2 + (k as f64).ln() as usize;
     let mut closest = vec![f64::INFINITY; source.n_rows()];
     let mut total_weight = 0.0;
+    let mut missing = None;
     for_each_row(source, |i, row, w, _| {
         total_weight += w;
+        if missing.is_none() && row.iter().any(|x| x.is_nan()) {
+            missing = Some(missing_cell(row, i));
+        }
         for center in centers.chunks(d) {
             closest[i] = closest[i].min(squared_distance(row, center));
         }
     })?;
+    if let Some(error) = missing {
+        return Err(error);
+    }
     while centers.len() < k * d {
         let first = centers.is_empty();
         let potential = if first { total_weight } else { cumulative(source, |i, w| w * closest[i])? };
