@@ -125,7 +125,7 @@ fn awkward_data_are_fitted_with_a_note() {
         FIT,
         &["8 missing cells"],
     );
-    fits(with(&|i| column(i, "5".into())), FIT, &["'c' is constant"]);
+    fits(with(&|i| column(i, "5".into())), FIT, &["column 'c' is left out: constant, always 5"]);
     let copy = |i: usize| rows.lines().nth(i).unwrap().split(',').next().unwrap().replace('a', "c");
     fits(with(&copy), FIT, &["'c' repeats", "'a'"]);
     let weights = with(&|i| column(i, (i % 3).to_string())).replace(",c", ",w");

@@ -58,7 +58,7 @@ fn row_numbers_are_dropped_unless_asked_for() {
     assert_eq!(names, ["n", "id", "key_id"]);
     assert_eq!(read_with(text, &columns(&["n", "id"])).columns, ["n", "id"]);
     // Repeated or broken keys, two rows and descending numbers are data.
-    assert_eq!(read("key_id,x\n1,2\n1,3\n").columns, ["key_id", "x"]);
+    assert_eq!(read("key_id,x\n1,2\n1,3\n2,9\n").columns, ["key_id", "x"]);
     assert_eq!(read("key_id,x\n1.5,2\n1,3\n").columns, ["key_id", "x"]);
     assert_eq!(read("n,x\n1,5\n2,3\n").columns, ["n", "x"]);
     assert_eq!(read("n,x\n3,5\n2,3\n1,1\n").columns, ["n", "x"]);
@@ -123,4 +123,16 @@ fn everything_at_once() {
     assert_eq!(values(&table), [3.0, 2.0, 6.0, 5.0]);
     assert_eq!(table.weights.unwrap(), [1.0, 4.0]);
     assert_eq!(table.labels.unwrap().codes, [0, 1]);
+}
+
+#[test]
+fn constant_columns_are_dropped_unless_asked_for_or_alone() {
+    let text = "a,b\n1.5,7\n2.5,7\n9,7\n";
+    let table = read(text);
+    assert_eq!(table.columns, ["a"]);
+    assert!(table.dropped[0].reason.contains("constant, always 7"), "{:?}", table.dropped);
+    assert_eq!(read_with(text, &columns(&["a", "b"])).columns, ["a", "b"]);
+    // One row makes every column constant, and the only column stays.
+    assert_eq!(read("a,b\n1,7\n").columns, ["a", "b"]);
+    assert_eq!(read("b\n7\n7\n7\n").columns, ["b"]);
 }

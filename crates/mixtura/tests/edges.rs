@@ -163,9 +163,9 @@ fn made_up_densities_do_not_win_a_selection() {
 fn model_files_round_trip_to_the_bit() {
     for structure in Structure::ALL {
         for scale in [1.0, 1e-150, 1e150] {
-            let (rows, _) = clusters(9, 200, 2, 3);
+            let (rows, _) = clusters(9, 201, 3, 3);
             let rows: Vec<f64> = rows.iter().map(|x| x * scale).collect();
-            let fit = fitted(&rows, 3, 2, structure);
+            let fit = fitted(&rows, 3, 3, structure);
             let columns: Vec<String> = ["a", "b \"quoted\"", "ü"].map(String::from).to_vec();
             let record = Record::of(&fit, 7, DataRecord::default(), Vec::new());
             let saved = SavedModel { model: fit.model.clone(), columns, record };
@@ -173,7 +173,7 @@ fn model_files_round_trip_to_the_bit() {
             let back = SavedModel::from_json(&text).unwrap();
             assert_eq!(back.to_json(), text);
             assert_eq!(back.model.weights(), fit.model.weights());
-            for k in 0..2 {
+            for k in 0..3 {
                 assert_eq!(back.model.emission().mean(k), fit.model.emission().mean(k));
                 assert_eq!(back.model.emission().covariance(k), fit.model.emission().covariance(k));
             }

@@ -109,7 +109,8 @@ impl GaussianMixture {
             let prepared = if structure == Structure::Spherical { &spherical } else { &others };
             let prepared = prepared.as_ref().expect("prepared for every structure asked for");
             let dependent = prepared.floor.n_dependent();
-            if alternative && structure.layout() == Layout::Full && dependent > 0 {
+            if alternative && structure.layout() == Layout::Full && dependent > 0 && prepared.n_distinct >= n_components
+            {
                 return Err(Error::Data(format!(
                     "the data have no spread in {dependent} directions (fewer rows than columns, or columns that depend on each other), where a {} covariance has no density",
                     structure.name()

@@ -67,7 +67,10 @@ impl<E: Emission> Mixture<E> {
         if (total - 1.0).abs() > 1e-4 {
             return Err(Error::Model(format!("the mixing weights sum to {total}, not 1")));
         }
-        weights.iter_mut().for_each(|w| *w /= total);
+        // Weights that sum to 1 up to rounding stay as they are, so that files read back to the bit.
+        if (total - 1.0).abs() > 1e-12 {
+            weights.iter_mut().for_each(|w| *w /= total);
+        }
         Ok(Mixture { weights, emission })
     }
 
