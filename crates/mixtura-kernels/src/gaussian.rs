@@ -1,15 +1,10 @@
 //! Squared Mahalanobis distances of a tile of rows to one Gaussian.
 
 use crate::TILE;
-use crate::simd::{fma, kernel};
+use crate::simd::{fma, kernel, lanes};
 
 /// Outputs per register block: each loaded value of a row serves this many rows of L⁻¹.
 const BLOCK: usize = 4;
-
-#[inline(always)]
-fn lanes<const L: usize>(tile: &[f64], feature: usize, row: usize) -> &[f64; L] {
-    tile[feature * TILE + row..][..L].try_into().expect("a lane block")
-}
 
 /// Rows rounded up to whole lane blocks.
 #[inline(always)]

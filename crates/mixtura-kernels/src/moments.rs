@@ -1,12 +1,7 @@
 //! Weighted first and second moments of a tile of centred rows, summed in a fixed order.
 
 use crate::TILE;
-use crate::simd::{fma, kernel};
-
-#[inline(always)]
-fn lanes<const L: usize>(tile: &[f64], feature: usize, row: usize) -> &[f64; L] {
-    tile[feature * TILE + row..][..L].try_into().expect("a lane block")
-}
+use crate::simd::{fma, kernel, lanes};
 
 /// Sums lanes pairwise: the order is part of the result's bits.
 #[inline(always)]

@@ -63,6 +63,12 @@ pub(crate) fn fma<const FMA: bool>(a: f64, b: f64, c: f64) -> f64 {
     if FMA { a.mul_add(b, c) } else { a * b + c }
 }
 
+/// `L` consecutive rows of one feature of a tile.
+#[inline(always)]
+pub(crate) fn lanes<const L: usize>(tile: &[f64], feature: usize, row: usize) -> &[f64; L] {
+    tile[feature * crate::TILE + row..][..L].try_into().expect("a lane block")
+}
+
 /// Defines `pub fn name(isa, args…)` that runs `body::<FMA, LANES>(args…)` compiled for the path of `isa`.
 /// `LANES` is the number of rows of a register block, given as `portable/avx2/avx512`.
 macro_rules! kernel {

@@ -109,18 +109,7 @@ pub(super) fn certify(
     let n_free_parameters = run.model.n_free_parameters();
     let log_likelihood = run.expectation.log_likelihood + jacobian;
     let original = standard.map(&data.data.affine, false)?;
-    let mut status = status(&run, &original);
-    // Components that all coincide make one Gaussian: a stationary point of every mixture, and no optimum.
-    let coincide = |c: &ComponentCertificate| c.closest.is_some_and(|(_, overlap)| overlap > 1.0 - COINCIDE);
-    if certificate.components.len() > 1 && certificate.components.iter().all(coincide) {
-        status = Status {
-            kind: StatusKind::Degenerate,
-            detail: format!(
-                "all components coincide: a saddle, where the mixture is one Gaussian; {}",
-                run.status.detail
-            ),
-        };
-    }
+    let status = status(&run, &original, &certificate.components);
     Ok(Fit {
         status,
         certificate,
@@ -141,10 +130,18 @@ pub(super) fn certify(
     })
 }
 
-/// The run's own status, unless a component collapsed: that is what the user must hear first.
-fn status(run: &Run<Mixture<Gaussian>>, original: &Gaussian) -> Status {
+/// The run's own status, unless it finished at a saddle or with a collapsed component: that is what the user must hear
+/// first.
+fn status(run: &Run<Mixture<Gaussian>>, original: &Gaussian, components: &[ComponentCertificate]) -> Status {
     if run.status.kind == StatusKind::Stopped {
         return run.status.clone();
+    }
+    // Components that all coincide make one Gaussian: a stationary point of every mixture, and no optimum.
+    let coincide = |c: &ComponentCertificate| c.closest.is_some_and(|(_, overlap)| overlap > 1.0 - COINCIDE);
+    if components.len() > 1 && components.iter().all(coincide) {
+        let detail =
+            format!("all components coincide: a saddle, where the mixture is one Gaussian; {}", run.status.detail);
+        return Status { kind: StatusKind::Degenerate, detail };
     }
     let Some(k) = run.health.iter().position(|h| h.floor_active || h.empty) else {
         return run.status.clone();

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::estimator::GaussianMixture;
 use super::{Control, Fit, Prepared};
-use crate::data::Dense;
+use crate::data::{Dense, Source};
 use crate::error::{Error, Result};
 use crate::family::gaussian::{Gaussian, Structure};
 use crate::model::Mixture;
@@ -96,7 +96,7 @@ impl GaussianMixture {
         let mut cells: Vec<(Structure, usize)> = Vec::new();
         for &structure in structures {
             for &k in ks {
-                let same = structure.canonical(k, crate::data::Source::n_features(data));
+                let same = structure.canonical(k, data.n_features());
                 if same == structure || !structures.contains(&same) {
                     cells.push((structure, k));
                 }
