@@ -42,6 +42,7 @@ impl Failure {
         let code = match error {
             Error::Usage(_) => return Failure::usage(error.to_string()),
             Error::Interrupted => return Failure::new(INTERRUPTED, error.to_string()),
+            Error::Io(_) => IO,
             _ => UNUSABLE,
         };
         Failure::new(code, format!("{file}: {error}"))

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use mixtura::data::{Dense, Source, audit};
+use mixtura::data::{Source, audit};
 use mixtura::family::Emission;
 use mixtura::family::gaussian::Structure;
 use mixtura::fit::{Collapse, Control, Init, Method, Selection};
@@ -251,7 +251,7 @@ fn candidates(
 fn fit(
     args: &Args,
     start: Option<SavedModel>,
-    rows: &Dense<'_>,
+    rows: &dyn Source,
     table: &Table,
     ks: &[usize],
     structures: &[Structure],

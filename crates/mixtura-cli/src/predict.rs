@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
-use mixtura::data::{Buffer, CHUNK_ROWS, Dense, Source};
+use mixtura::data::{Buffer, CHUNK_ROWS, Source};
 use mixtura::model::{LatentModel, Predict};
 use mixtura::persist::SavedModel;
 use mixtura_io::{ReadError, ReadOptions, Table, read_table};
@@ -107,7 +107,7 @@ impl<'a> Worker<'a> {
     }
 
     /// The CSV lines of one chunk.
-    fn chunk(&mut self, rows: &Dense<'_>, id: usize, proba: bool, log_density: bool) -> io::Result<Vec<u8>> {
+    fn chunk(&mut self, rows: &dyn Source, id: usize, proba: bool, log_density: bool) -> io::Result<Vec<u8>> {
         let k = self.saved.model.weights().len();
         let chunk = rows.read(id, &mut self.buffer).map_err(io::Error::other)?;
         self.saved.model.posterior(chunk, &mut self.scratch, &mut self.resp, &mut self.log_density);

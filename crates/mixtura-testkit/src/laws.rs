@@ -25,7 +25,7 @@ pub fn mixture<E: Emission>(what: &str, model: &Mixture<E>, rows: &[f64]) {
 ///
 /// # Panics
 /// If the rows cannot be read.
-pub fn expect<M: LatentModel>(model: &M, data: &Dense<'_>) -> Expectation<M::Stats> {
+pub fn expect<M: LatentModel>(model: &M, data: &dyn Source) -> Expectation<M::Stats> {
     let mut engine = Threads::new(data);
     let chunks = 0..Engine::<M>::n_chunks(&engine);
     engine.expect(model, chunks, Posterior::Soft).expect("an E-step")

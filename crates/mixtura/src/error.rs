@@ -15,6 +15,9 @@ pub enum Error {
     /// Parameters, or a model file, that no valid model has.
     #[error("{0}")]
     Model(String),
+    /// Rows could not be read again while they were needed.
+    #[error("{0}")]
+    Io(String),
     /// A component collapsed and the policy was to refuse.
     #[error("{0}")]
     Degenerate(String),

@@ -164,6 +164,14 @@ impl Source for Standardized<'_> {
         self.source.n_rows()
     }
 
+    fn n_chunks(&self) -> usize {
+        self.source.n_chunks()
+    }
+
+    fn n_labels(&self) -> usize {
+        if self.labelled { self.source.n_labels() } else { 0 }
+    }
+
     fn read<'b>(&'b self, id: usize, buffer: &'b mut Buffer) -> Result<Chunk<'b>> {
         let Buffer { values, inner, .. } = buffer;
         let chunk = self.source.read(id, inner.get_or_insert_default())?;

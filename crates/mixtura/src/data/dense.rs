@@ -128,11 +128,6 @@ impl<'a> Dense<'a> {
         self.labels = Some(labels);
         Ok(self)
     }
-
-    /// Number of labelled components (1 + the largest label), 0 without labels.
-    pub fn n_labels(&self) -> usize {
-        self.labels.as_deref().map_or(0, |l| l.iter().copied().max().map_or(0, |m| (m + 1).max(0) as usize))
-    }
 }
 
 impl Source for Dense<'_> {
@@ -142,6 +137,10 @@ impl Source for Dense<'_> {
 
     fn n_rows(&self) -> usize {
         self.used.as_ref().map_or(self.n_rows, Vec::len)
+    }
+
+    fn n_labels(&self) -> usize {
+        self.labels.as_deref().map_or(0, |l| l.iter().copied().max().map_or(0, |m| (m + 1).max(0) as usize))
     }
 
     fn read<'b>(&'b self, id: usize, buffer: &'b mut Buffer) -> Result<Chunk<'b>> {

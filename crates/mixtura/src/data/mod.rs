@@ -89,10 +89,16 @@ impl<'a> Chunk<'a> {
 /// Memory that a source may use to build a chunk; one per thread, reused.
 #[derive(Debug, Default)]
 pub struct Buffer {
-    values: Vec<f64>,
-    weights: Vec<f64>,
-    labels: Vec<i32>,
-    inner: Option<Box<Buffer>>,
+    /// For cells.
+    pub values: Vec<f64>,
+    /// For case weights.
+    pub weights: Vec<f64>,
+    /// For known components.
+    pub labels: Vec<i32>,
+    /// For what is read from a file.
+    pub bytes: Vec<u8>,
+    /// For the source behind a source.
+    pub inner: Option<Box<Buffer>>,
 }
 
 /// Where rows come from. Chunks hold [`CHUNK_ROWS`] consecutive used rows (the last may be shorter); rows of weight 0
@@ -102,6 +108,10 @@ pub trait Source: Sync {
     fn n_features(&self) -> usize;
     /// Number of used rows.
     fn n_rows(&self) -> usize;
+    /// Number of labelled components (1 + the largest label), 0 without labels.
+    fn n_labels(&self) -> usize {
+        0
+    }
     /// Number of chunks.
     fn n_chunks(&self) -> usize {
         self.n_rows().div_ceil(CHUNK_ROWS)

@@ -10,7 +10,7 @@ use super::prepare::{Prepared, RESETS, STARTS};
 use super::race::{DEFAULT_FIELD, RaceOptions, first_m_step, race};
 use super::{Control, Fit, Progress, Run, RunOptions, Status, StatusKind, run};
 use crate::algorithm::{Algorithm, Batch, Squarem};
-use crate::data::{Dense, Source};
+use crate::data::Source;
 use crate::engine::Threads;
 use crate::error::{Error, Result};
 use crate::family::gaussian::{Floor, Gaussian, Structure};
@@ -128,11 +128,11 @@ impl GaussianMixture {
         }
     }
 
-    /// Fits the mixture to a table.
+    /// Fits the mixture to the rows of a source.
     ///
     /// # Errors
     /// If the options make no sense or the data cannot be fitted; not converging is a status, not an error.
-    pub fn fit(&self, data: &Dense<'_>) -> Result<Fit<Mixture<Gaussian>>> {
+    pub fn fit(&self, data: &dyn Source) -> Result<Fit<Mixture<Gaussian>>> {
         let one_scale = self.structure == Structure::Spherical;
         let prepared = Prepared::new(data, &[], one_scale, self.n_components, self.seed)?;
         self.fit_prepared(&prepared, Control::default())

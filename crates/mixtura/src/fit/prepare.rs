@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::algorithm::{Algorithm, Batch};
-use crate::data::{Dense, Source, Standardized, for_each_row, standardize};
+use crate::data::{Source, Standardized, for_each_row, standardize};
 use crate::engine::{Engine, Threads};
 use crate::error::Result;
 use crate::family::gaussian::{Floor, Gaussian, Structure};
@@ -33,7 +33,7 @@ impl<'a> Prepared<'a> {
     /// # Errors
     /// What [`standardize`] refuses.
     pub fn new(
-        data: &'a Dense<'a>,
+        data: &'a dyn Source,
         names: &[String],
         one_scale: bool,
         most_components: usize,

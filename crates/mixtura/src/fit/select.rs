@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::estimator::GaussianMixture;
 use super::{Control, Fit, Prepared};
-use crate::data::{Dense, Source};
+use crate::data::Source;
 use crate::error::{Error, Result};
 use crate::family::gaussian::{Gaussian, Structure};
 use crate::model::Mixture;
@@ -83,7 +83,7 @@ impl GaussianMixture {
     /// What makes every candidate fail.
     pub fn select(
         &self,
-        data: &Dense<'_>,
+        data: &dyn Source,
         names: &[String],
         ks: &[usize],
         structures: &[Structure],
