@@ -16,5 +16,14 @@ pub(crate) fn fingerprint(source: &dyn Source) -> mixtura::Result<String> {
         hash.update(weight.to_le_bytes());
         hash.update(known.map_or(-1, |k| k as i64).to_le_bytes());
     })?;
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(hash))
+}
+
+/// The same over a text.
+pub(crate) fn of_text(text: &str) -> String {
+    hex(Sha256::new_with_prefix(text))
+}
+
+fn hex(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,21 +1,11 @@
 //! `mixtura fit`: read, check, start, choose K and structure, fit, say what was found, save.
 
-use std::ops::RangeInclusive;
 use std::path::Path;
 
-use mixtura::data::{Source, audit};
-use mixtura::family::Emission;
-use mixtura::family::gaussian::Structure;
-use mixtura::fit::{Collapse, Control, Init, Method, Selection};
-use mixtura::persist::{DataRecord, Record, SavedModel};
-use mixtura::{Error, GaussianMixture, Seed};
-use mixtura_io::{Table, read_table};
-
-use crate::failure::{Failure, INTERRUPTED, UNUSABLE};
+use crate::failure::{Failure, INTERRUPTED};
 use crate::fit_json::FitJson;
-use crate::flags::{self, Columns, Covariance, Threads};
-use crate::progress::Bar;
-use crate::{data, fingerprint, interrupt, model_file, output};
+use crate::search::Search;
+use crate::{interrupt, output};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -30,43 +20,8 @@ Examples:
 pub(crate) struct Args {
     /// Data: CSV, TSV or NPY, plain or gzipped; - is standard input
     file: String,
-    /// Number of components, or a range (its end included) to choose from by BIC [default: 1..9]
-    #[arg(short = 'k', value_name = "K|A..B", value_parser = flags::components)]
-    k: Option<RangeInclusive<usize>>,
-    /// full, tied, diag, spherical, or auto: the best of these four by BIC
-    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = flags::covariance)]
-    covariance: Covariance,
     #[command(flatten)]
-    columns: Columns,
-    /// Column of known components; rows without one are free
-    #[arg(long, value_name = "COLUMN")]
-    label_column: Option<String>,
-    /// Seed of all random starts
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// Runs to convergence per candidate [default: 2 to 8, by the size of the problem]
-    #[arg(long, value_name = "N")]
-    restarts: Option<usize>,
-    /// auto, whitened-kmeans, kmeans, random, short-em, labels, or params=FILE (a model file)
-    #[arg(long, value_name = "START", default_value = "auto", value_parser = flags::init)]
-    init: flags::Init,
-    /// Most iterations of each run
-    #[arg(long, value_name = "N", default_value_t = 1000)]
-    max_iter: usize,
-    /// Stop when fewer nats of total log-likelihood than this remain to be gained
-    #[arg(long, value_name = "NATS", default_value_t = 1e-3)]
-    tolerance: f64,
-    /// Add this to every variance, in the data's units squared, in place of the relative floor
-    #[arg(long, value_name = "ABS")]
-    reg_covar: Option<f64>,
-    /// squarem: EM with guarded extrapolation, the same optima in fewer passes; em: plain EM
-    #[arg(long, value_name = "NAME", default_value = "squarem", value_parser = flags::method)]
-    algorithm: Method,
-    /// What to do with a collapsing component: floor, reset, drop, refuse
-    #[arg(long, value_name = "POLICY", default_value = "floor", value_parser = flags::collapse)]
-    collapse: Collapse,
-    #[command(flatten)]
-    threads: Threads,
+    search: Search,
     /// Model file to write [default: the data file's name with .mixtura.json, here; none with --json]
     #[arg(long, value_name = "FILE")]
     out: Option<String>,
@@ -78,66 +33,22 @@ pub(crate) struct Args {
     quiet: bool,
 }
 
-/// Components tried where nobody says how many.
-const MOST_BY_DEFAULT: usize = 9;
-
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    args.threads.apply()?;
-    if args.init == flags::Init::Labels && args.label_column.is_none() {
-        return Err(Failure::usage("--init labels needs --label-column"));
-    }
+    let search = &args.search;
+    search.threads.apply()?;
+    search.check()?;
     let target = target(&args)?;
-    let start = match &args.init {
-        flags::Init::Params(path) => Some(model_file::read_start(path)?),
-        _ => None,
-    };
-    let mut table = read(&args, start.as_ref())?;
-    let labels = table.labels.as_ref().map(|l| l.names.clone()).unwrap_or_default();
-    if args.init == flags::Init::Labels && labels.is_empty() {
-        return Err(Failure::new(UNUSABLE, format!("{}: the label column holds no label to start from", table.source)));
+    let quiet = args.quiet || args.json;
+    let mut data = search.read(&args.file)?;
+    if !quiet {
+        data.announce();
     }
-    let (ks, structures) = candidates(&args, labels.len(), start.as_ref())?;
-    let rows = data::dense(&mut table)?;
-    let about = |error: Error| Failure::about(&table.source, &error);
-
-    let audit = audit(&rows).map_err(about)?;
-    let mut warnings = data::warnings(&table, &audit);
-    if !args.quiet && !args.json {
-        notes(&table, rows.n_rows(), audit.missing_cells, &warnings);
-    }
-    let selection = fit(&args, start, &rows, &table, &ks, &structures).map_err(about)?;
-    let best = &selection.candidates[selection.best];
-    let Ok(fit) = &best.outcome else {
-        return Err(Failure::new(UNUSABLE, format!("{}: {}", table.source, best.note())));
-    };
-    let mut late = Vec::new();
-    if fit.total_weight < fit.n_free_parameters as f64 {
-        late.push(format!(
-            "the weights sum to {}, less than the {} free parameters",
-            fit.total_weight, fit.n_free_parameters
-        ));
-    }
-    if fit.n_flat_directions > 0 {
-        late.push(format!(
-            "the data have no spread in {} of {} directions: variances there are made up (1e-10 of the columns'), and so is the likelihood",
-            fit.n_flat_directions,
-            table.columns.len()
-        ));
-    }
-    if !args.quiet && !args.json {
+    let selection = search.run(&data, quiet)?;
+    let (saved, late) = search.saved(&data, &selection)?;
+    if !quiet {
         late.iter().for_each(|warning| eprintln!("note: {warning}"));
     }
-    warnings.extend(late);
-    let record = DataRecord {
-        source: table.source.clone(),
-        n_rows: fit.n_rows,
-        total_weight: fit.total_weight,
-        fingerprint: fingerprint::fingerprint(&rows).map_err(about)?,
-        shift: fit.affine.shift.clone(),
-        scale: fit.affine.scale.clone(),
-    };
-    let record = Record::of(fit, args.seed, record, labels);
-    let saved = SavedModel { model: fit.model.clone(), columns: table.columns.clone(), record };
+    data.warnings.extend(late);
 
     let written = match &target {
         Some(path) => output::write(Some(path), |out| out.write_all(saved.to_json().as_bytes())),
@@ -145,9 +56,9 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     };
     // What became of the model file counts for more than the summary, whose reader may have gone.
     let printed = if args.json {
-        output::json(&FitJson::new(&saved, &selection, &audit, &table, &warnings))
+        output::json(&FitJson::new(&saved, &selection, &data.audit, &data.table, &data.warnings))
     } else if !args.quiet && target.as_deref() != Some("-") {
-        let mut text = mixtura_report::summary(&saved, &selection, args.covariance == Covariance::Auto);
+        let mut text = mixtura_report::summary(&saved, &selection, search.auto());
         if let (Some(path), Ok(())) = (&target, &written) {
             text.push_str(&format!("\nModel written to {path} (use it: mixtura predict {path} FILE)\n"));
         }
@@ -156,6 +67,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Ok(())
     };
     written?;
+    search.done();
     if interrupt::requested() {
         let kept = target.map_or_else(String::new, |path| format!("; what was reached is in {path}"));
         return Err(Failure::new(INTERRUPTED, format!("interrupted{kept}")));
@@ -187,127 +99,6 @@ fn stem(file: &str) -> String {
     let name = Path::new(file).file_name().map_or(file.into(), |name| name.to_string_lossy());
     let name = name.strip_suffix(".gz").unwrap_or(&name);
     Path::new(name).file_stem().map_or(name.into(), |stem| stem.to_string_lossy()).into_owned()
-}
-
-/// Reads the data; a fit that starts from a model reads the model's columns.
-fn read(args: &Args, start: Option<&SavedModel>) -> Result<Table, Failure> {
-    let mut options = args.columns.options(args.label_column.as_ref());
-    if let Some(start) = start
-        && options.columns.is_none()
-    {
-        options.columns = Some(start.columns.clone());
-    }
-    let table = read_table(&args.file, &options)?;
-    if let Some(start) = start
-        && start.columns != table.columns
-    {
-        return Err(Failure::usage(format!(
-            "the start has the columns {}, the data {}: give --columns in the start's order",
-            start.columns.join(", "),
-            table.columns.join(", ")
-        )));
-    }
-    Ok(table)
-}
-
-/// The numbers of components and the structures to try.
-fn candidates(
-    args: &Args,
-    n_labels: usize,
-    start: Option<&SavedModel>,
-) -> Result<(Vec<usize>, Vec<Structure>), Failure> {
-    let Some(start) = start else {
-        let ks = match &args.k {
-            Some(ks) => ks.clone(),
-            None if args.init == flags::Init::Labels => n_labels..=n_labels,
-            None => n_labels.max(1)..=MOST_BY_DEFAULT.max(n_labels),
-        };
-        let structures = match args.covariance {
-            Covariance::Auto => Structure::ALL.to_vec(),
-            Covariance::One(structure) => vec![structure],
-        };
-        return Ok((ks.collect(), structures));
-    };
-    let bank = start.model.emission();
-    let (k, structure) = (bank.n_components(), bank.structure());
-    if let Some(asked) = args.k.as_ref().filter(|ks| **ks != (k..=k)) {
-        let asked = if asked.start() == asked.end() {
-            asked.start().to_string()
-        } else {
-            format!("{}..{}", asked.start(), asked.end())
-        };
-        return Err(Failure::usage(format!("-k {asked} is asked for, but the start has {k} components")));
-    }
-    match args.covariance {
-        Covariance::One(asked) if asked != structure => Err(Failure::usage(format!(
-            "--covariance {} is asked for, but the start's is {}",
-            asked.name(),
-            structure.name()
-        ))),
-        _ => Ok((vec![k], vec![structure])),
-    }
-}
-
-fn fit(
-    args: &Args,
-    start: Option<SavedModel>,
-    rows: &dyn Source,
-    table: &Table,
-    ks: &[usize],
-    structures: &[Structure],
-) -> mixtura::Result<Selection> {
-    let init = match (&args.init, start) {
-        (_, Some(start)) => Init::Params(Box::new(start.model)),
-        (flags::Init::WhitenedKMeans, _) => Init::WhitenedKMeans,
-        (flags::Init::KMeans, _) => Init::KMeans,
-        (flags::Init::Random, _) => Init::Random,
-        (flags::Init::ShortEm, _) => Init::ShortEm,
-        (flags::Init::Labels, _) => Init::Labels,
-        (flags::Init::Auto | flags::Init::Params(_), None) => Init::Auto,
-    };
-    let estimator = GaussianMixture {
-        init,
-        restarts: args.restarts,
-        seed: Seed::new(args.seed),
-        max_iter: args.max_iter,
-        tolerance: args.tolerance,
-        reg_covar: args.reg_covar,
-        collapse: args.collapse,
-        method: args.algorithm,
-        ..GaussianMixture::new(1)
-    };
-    let bar = Bar::new(ks.len() * structures.len(), !args.quiet && !args.json);
-    let report = |progress| bar.report(progress);
-    let control = Control { interrupt: Some(interrupt::polled()), progress: Some(&report) };
-    let selection = estimator.select(rows, &table.columns, ks, structures, control);
-    bar.finish();
-    selection
-}
-
-/// The report on the data, on standard error.
-fn notes(table: &Table, used: usize, missing: usize, warnings: &[String]) {
-    /// Column names that are told one by one.
-    const SHOWN: usize = 8;
-    let mut names: Vec<&str> = table.columns.iter().take(SHOWN).map(String::as_str).collect();
-    if table.columns.len() > SHOWN {
-        names.push("…");
-    }
-    let unused = match table.n_rows - used {
-        0 => String::new(),
-        n => format!(" ({n} more have weight 0)"),
-    };
-    let count = |n: usize, noun| format!("{n} {noun}{}", if n == 1 { "" } else { "s" });
-    eprintln!(
-        "{}: {}{unused} × {} ({}), {}",
-        table.source,
-        count(used, "row"),
-        count(table.columns.len(), "column"),
-        names.join(", "),
-        count(missing, "missing cell")
-    );
-    for warning in warnings {
-        eprintln!("note: {warning}");
-    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use mixtura::persist::{CertificateRecord, Parameters, SavedModel, StatusRecord, 
 use mixtura_io::Table;
 use serde::Serialize;
 
+use crate::candidate_json::CandidateJson;
+
 /// The whole object. Figures that are not finite are null.
 #[derive(Serialize)]
 pub(crate) struct FitJson<'a> {
@@ -21,18 +23,6 @@ pub(crate) struct FitJson<'a> {
     certificate: &'a CertificateRecord,
     selection: Vec<CandidateJson>,
     data: DataJson<'a>,
-}
-
-/// One candidate; its figures are null and a note says why where it failed.
-#[derive(Serialize)]
-struct CandidateJson {
-    n_components: usize,
-    covariance: &'static str,
-    bic: Option<f64>,
-    icl: Option<f64>,
-    aic: Option<f64>,
-    log_likelihood: Option<f64>,
-    note: String,
 }
 
 #[derive(Serialize)]
@@ -51,18 +41,6 @@ impl<'a> FitJson<'a> {
         warnings: &'a [String],
     ) -> Self {
         let record = &saved.record;
-        let candidates = selection.candidates.iter().map(|candidate| {
-            let figure = |of: fn(&mixtura::Fit<_>) -> f64| candidate.outcome.as_ref().ok().map(of).and_then(finite);
-            CandidateJson {
-                n_components: candidate.n_components,
-                covariance: candidate.structure.name(),
-                bic: figure(mixtura::Fit::bic),
-                icl: figure(mixtura::Fit::icl),
-                aic: figure(mixtura::Fit::aic),
-                log_likelihood: figure(|fit| fit.log_likelihood),
-                note: candidate.note(),
-            }
-        });
         FitJson {
             model: Parameters::of(&saved.model, &saved.columns),
             log_likelihood: finite(record.log_likelihood),
@@ -74,7 +52,7 @@ impl<'a> FitJson<'a> {
             status: &record.status,
             iterations: record.iterations,
             certificate: &record.certificate,
-            selection: candidates.collect(),
+            selection: selection.candidates.iter().map(CandidateJson::of).collect(),
             data: DataJson {
                 missing_cells: audit.missing_cells,
                 dropped_columns: table.dropped.iter().map(|c| c.name.as_str()).collect(),

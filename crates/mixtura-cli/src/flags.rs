@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use mixtura::catalog;
 use mixtura::family::gaussian::Structure;
-use mixtura::fit::{Collapse, Method};
+use mixtura::fit::{Collapse, Criterion, Method};
 use mixtura_io::ReadOptions;
 
 use crate::failure::Failure;
@@ -88,6 +88,10 @@ pub(crate) fn covariance(text: &str) -> Result<Covariance, String> {
         return Ok(Covariance::Auto);
     }
     catalog::structure(text).map(Covariance::One).map_err(|error| format!("{error}, or auto"))
+}
+
+pub(crate) fn criterion(text: &str) -> Result<Criterion, String> {
+    named(text, &Criterion::ALL.map(|c| (c.name(), c)))
 }
 
 pub(crate) fn collapse(text: &str) -> Result<Collapse, String> {

@@ -1,5 +1,7 @@
 //! The `mixtura` command: Gaussian mixtures fitted, explained, saved and used.
 
+mod candidate_json;
+mod checkpoint;
 mod cluster;
 mod completions;
 mod data;
@@ -16,6 +18,8 @@ mod predict;
 mod progress;
 mod sample;
 mod score;
+mod search;
+mod select;
 
 use std::process::ExitCode;
 
@@ -41,6 +45,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Fit(fit::Args),
+    Select(select::Args),
     Predict(predict::Args),
     Score(score::Args),
     Sample(sample::Args),
@@ -53,6 +58,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = interrupt::install().and_then(|()| match cli.command {
         Command::Fit(args) => fit::run(args),
+        Command::Select(args) => select::run(args),
         Command::Predict(args) => predict::run(args),
         Command::Score(args) => score::run(args),
         Command::Sample(args) => sample::run(args),

@@ -14,7 +14,7 @@ use mixtura::fit::Selection;
 use mixtura::persist::SavedModel;
 
 pub use clusters::clusters;
-pub use selection::selection_table;
+pub use selection::{doubts as selection_doubts, selection, selection_table};
 
 /// Columns of a terminal that nobody widened.
 const WIDTH: usize = 80;
@@ -24,7 +24,8 @@ const WIDTH: usize = 80;
 pub fn summary(model: &SavedModel, selection: &Selection, auto: bool) -> String {
     let mut out = head(model);
     if selection.candidates.len() > 1 {
-        out.push_str(&format!("chosen by BIC from {} candidates\n\n", selection.candidates.len()));
+        let by = selection.criterion.name().to_uppercase();
+        out.push_str(&format!("chosen by {by} from {} candidates\n\n", selection.candidates.len()));
         out.push_str(&selection_table(selection));
         if auto {
             out.push_str("(covariance auto: the four structures full, tied, diag and spherical)\n");

@@ -20,7 +20,7 @@ pub(crate) fn lines(model: &SavedModel) -> Vec<String> {
                 StatusKind::Converged => "Converged",
                 StatusKind::IterationLimit => "Not converged",
                 StatusKind::Stopped => "Interrupted",
-                StatusKind::Degenerate => "A component collapsed",
+                StatusKind::Degenerate => "Degenerate",
             }
         });
     let mut out = vec![format!("{words}: {}.", record.status.detail)];
@@ -39,6 +39,8 @@ pub(crate) fn lines(model: &SavedModel) -> Vec<String> {
             1 => "One start was run: nothing tells whether others end elsewhere.".to_owned(),
             _ => format!("{} of {n} restarts reached this optimum{collapsed}.", certificate.restarts_at_best),
         });
+        let coverage = crate::selection::coverage(&certificate.modes, certificate.chance_of_better);
+        out.extend((!coverage.is_empty()).then_some(coverage));
     }
     out.push(match (certificate.monotone, certificate.largest_decrease) {
         (true, _) => "The objective never fell.".to_owned(),
@@ -79,6 +81,13 @@ pub(crate) fn doubts(model: &SavedModel) -> Vec<String> {
     let empty: Vec<usize> = (0..k).filter(|&c| certificate.components[c].effective_count == 0.0).collect();
     if !empty.is_empty() {
         out.push(format!("{} without rows: use fewer components", are(&empty)));
+    }
+    let spikes: Vec<usize> = (0..k).filter(|&c| certificate.components[c].spike).collect();
+    if !spikes.is_empty() {
+        out.push(format!(
+            "{} narrow, on a handful of rows (a spike): such an optimum says little of the data",
+            are(&spikes)
+        ));
     }
     let needed = model.model.emission().structure().rows_needed(model.columns.len()) as f64;
     let thin = |&c: &usize| {

@@ -6,7 +6,7 @@ use crate::catalog;
 use crate::error::{Error, Result};
 use crate::family::Emission;
 use crate::family::gaussian::Gaussian;
-use crate::fit::{Fit, StatusKind};
+use crate::fit::{Fit, Mode, StatusKind};
 use crate::model::Mixture;
 
 /// Version of the format; files of a later one are refused.
@@ -100,6 +100,12 @@ pub struct CertificateRecord {
     pub restarts_at_best: usize,
     /// Restarts that collapsed.
     pub restarts_degenerate: usize,
+    /// Distinct optima, best first.
+    #[serde(default)]
+    pub modes: Vec<Mode>,
+    /// See [`crate::fit::Certificate::chance_of_better`].
+    #[serde(default)]
+    pub chance_of_better: Option<f64>,
     /// One entry per component.
     pub components: Vec<ComponentRecord>,
 }
@@ -114,6 +120,9 @@ pub struct ComponentRecord {
     pub condition_number: Option<f64>,
     /// Collapsed in some direction.
     pub floor_active: bool,
+    /// Narrow and resting on a handful of rows.
+    #[serde(default)]
+    pub spike: bool,
     /// The component with which it overlaps most.
     pub closest: Option<usize>,
     /// How much: between 0 and 1.
@@ -135,6 +144,8 @@ impl CertificateRecord {
             restarts: certificate.restarts.iter().map(|r| finite(*r)).collect(),
             restarts_at_best: certificate.restarts_at_best,
             restarts_degenerate: certificate.restarts_degenerate,
+            modes: certificate.modes.iter().filter(|m| m.objective.is_finite()).cloned().collect(),
+            chance_of_better: certificate.chance_of_better,
             components: certificate
                 .components
                 .iter()
@@ -142,6 +153,7 @@ impl CertificateRecord {
                     effective_count: c.effective_count,
                     condition_number: finite(c.condition_number),
                     floor_active: c.floor_active,
+                    spike: c.spike,
                     closest: c.closest.map(|(k, _)| k),
                     overlap: c.closest.map(|(_, o)| o),
                 })

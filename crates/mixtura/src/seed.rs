@@ -24,6 +24,11 @@ impl Seed {
         Seed(mix(self.0 ^ mix(number.wrapping_add(0x9e37_79b9_7f4a_7c15))))
     }
 
+    /// One random number, where a stream of them is not needed.
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
+
     /// The stream of this node (ChaCha with 8 rounds).
     pub fn rng(self) -> Rng {
         Rng::seed_from_u64(self.0)

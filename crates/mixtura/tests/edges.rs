@@ -2,7 +2,7 @@
 
 use mixtura::data::Dense;
 use mixtura::family::gaussian::{Gaussian, Structure};
-use mixtura::fit::{Collapse, Control, StatusKind};
+use mixtura::fit::{Collapse, Control, Grid, StatusKind};
 use mixtura::persist::{DataRecord, Parameters, Record, SavedModel};
 use mixtura::{Error, Fit, GaussianMixture, Mixture, Seed};
 use mixtura_testkit::rows::{Random, clusters};
@@ -124,7 +124,8 @@ fn selection_names_what_failed_and_chooses_the_rest() {
     let ks: Vec<usize> = (1..=9).collect();
     let table = Dense::new(&rows[..], 2).unwrap();
     let names = ["a".to_owned(), "b".to_owned()];
-    let selection = GaussianMixture::new(1).select(&table, &names, &ks, &Structure::ALL, Control::default()).unwrap();
+    let selection =
+        GaussianMixture::new(1).select(&table, &names, &Grid::new(&ks, &Structure::ALL), Control::default()).unwrap();
     let five: Vec<String> = selection.candidates.iter().filter(|c| c.n_components == 5).map(|c| c.note()).collect();
     assert!(five.iter().all(|n| n.contains("only 4 distinct rows for 5 components")), "{five:?}");
     assert!(selection.candidates[selection.best].outcome.is_ok());
@@ -147,14 +148,16 @@ fn made_up_densities_do_not_win_a_selection() {
         .collect();
     for (rows, d, dense) in [(wide, 20, false), (duplicate, 2, false), (constant, 3, true)] {
         let table = Dense::new(rows, d).unwrap();
-        let found = GaussianMixture::new(1).select(&table, &[], &[1, 2], &Structure::ALL, Control::default()).unwrap();
+        let found = GaussianMixture::new(1)
+            .select(&table, &[], &Grid::new(&[1, 2], &Structure::ALL), Control::default())
+            .unwrap();
         let best = &found.candidates[found.best];
         assert_eq!(best.structure == Structure::Full, dense, "{d} columns: {}", best.structure.name());
         let full = found.candidates.iter().find(|c| c.structure == Structure::Full).unwrap();
         assert_eq!(full.note().contains("no density"), !dense, "{}", full.note());
         // Asked for alone, it is fitted, and the note says what its figures are worth.
         let alone = GaussianMixture::new(1);
-        let alone = alone.select(&table, &[], &[1], &[Structure::Full], Control::default()).unwrap();
+        let alone = alone.select(&table, &[], &Grid::new(&[1], &[Structure::Full]), Control::default()).unwrap();
         assert_eq!(alone.candidates[0].note().contains("made up"), !dense, "{}", alone.candidates[0].note());
     }
 }

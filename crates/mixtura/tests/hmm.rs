@@ -130,6 +130,15 @@ impl<E: Emission> LatentModel for Hmm<E> {
         }
         self.emission.maximize(&stats.emission)
     }
+    fn parameters(&self) -> Vec<f64> {
+        [&self.initial[..], &self.transition, &self.emission.parameters()].concat()
+    }
+    fn with_parameters(&self, p: &[f64]) -> Option<Self> {
+        let (initial, rest) = p.split_at_checked(self.initial.len())?;
+        let (transition, rest) = rest.split_at_checked(self.transition.len())?;
+        let emission = self.emission.with_parameters(rest)?;
+        Some(Hmm { initial: initial.to_vec(), transition: transition.to_vec(), emission })
+    }
     fn n_free_parameters(&self) -> usize {
         let k = self.initial.len();
         k - 1 + k * (k - 1) + self.emission.n_free_parameters()

@@ -3,7 +3,7 @@
 use mixtura::data::{Chunk, Dense, Rows};
 use mixtura::family::Emission;
 use mixtura::family::gaussian::Structure;
-use mixtura::fit::{Control, StatusKind};
+use mixtura::fit::{Control, Grid, StatusKind};
 use mixtura::model::{LatentModel, Predict};
 use mixtura::{Fit, GaussianMixture, Mixture, Seed};
 use mixtura_testkit::golden::{case, data, number};
@@ -64,7 +64,7 @@ fn two_parallel_ellipses_come_apart() {
         let options = GaussianMixture { seed: Seed::new(seed), ..GaussianMixture::new(1) };
         let table = Dense::new(&straight[..], 2).unwrap();
         let ks: Vec<usize> = (1..=4).collect();
-        let table = options.select(&table, &[], &ks, &Structure::ALL, Control::default()).unwrap();
+        let table = options.select(&table, &[], &Grid::new(&ks, &Structure::ALL), Control::default()).unwrap();
         assert_eq!(table.candidates[table.best].n_components, 2, "seed {seed}");
     }
 }
@@ -112,7 +112,8 @@ fn five_identical_rows_are_seen() {
     assert!(fit.certificate.components[1].floor_active && !fit.certificate.components[0].floor_active);
     // And the table of a selection with many components says where it happened.
     let ks: Vec<usize> = (1..=9).collect();
-    let selection = GaussianMixture::new(1).select(&table, &[], &ks, &[Structure::Full], Control::default()).unwrap();
+    let selection =
+        GaussianMixture::new(1).select(&table, &[], &Grid::new(&ks, &[Structure::Full]), Control::default()).unwrap();
     let chosen = &selection.candidates[selection.best];
     assert_eq!(chosen.n_components, 1, "one Gaussian and a spike is no reason for two");
     for candidate in &selection.candidates {

@@ -16,4 +16,12 @@ impl<M: LatentModel> Algorithm<M> for Batch {
         let health = model.m_step(&expectation.stats)?;
         Ok(Step { objective, health, remaining: Remaining::FromIncrements })
     }
+
+    fn state(&self) -> Vec<Vec<f64>> {
+        Vec::new()
+    }
+
+    fn restore(&mut self, _model: &M, state: &[Vec<f64>]) -> bool {
+        state.is_empty()
+    }
 }

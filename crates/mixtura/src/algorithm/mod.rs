@@ -41,6 +41,12 @@ pub trait Algorithm<M: LatentModel> {
     /// If the E-step cannot run or no valid parameters exist.
     fn step(&mut self, model: &mut M, engine: &mut dyn Engine<M>) -> Result<Step>;
 
+    /// Everything it carries from one step to the next, as lists of numbers: what a checkpoint keeps.
+    fn state(&self) -> Vec<Vec<f64>>;
+    /// Takes a state back; `model` has the parameters of that moment. Says whether the state was one of its own: if not,
+    /// nothing has changed.
+    fn restore(&mut self, model: &M, state: &[Vec<f64>]) -> bool;
+
     /// Called once after the last step: leaves in `model` parameters that are safe to return.
     fn settle(&mut self, _model: &mut M) {}
 }

@@ -110,6 +110,36 @@ impl<M: LatentModel + Unconstrained> Algorithm<M> for Squarem<M> {
         Ok(Step { objective, health, remaining })
     }
 
+    fn state(&self) -> Vec<Vec<f64>> {
+        match &self.phase {
+            Phase::First => vec![vec![self.reach]],
+            Phase::Second { origin, objective } => vec![vec![self.reach], vec![*objective], origin.clone()],
+            Phase::Jumped { fallback, objective } => {
+                vec![vec![self.reach], vec![*objective], Vec::new(), fallback.parameters()]
+            }
+        }
+    }
+
+    fn restore(&mut self, model: &M, state: &[Vec<f64>]) -> bool {
+        let phase = match state {
+            [_] => Some(Phase::First),
+            [_, objective, origin] if objective.len() == 1 => {
+                Some(Phase::Second { origin: origin.clone(), objective: objective[0] })
+            }
+            [_, objective, _, fallback] if objective.len() == 1 => {
+                model.with_parameters(fallback).map(|fallback| Phase::Jumped { fallback, objective: objective[0] })
+            }
+            _ => None,
+        };
+        match (phase, state.first().map(Vec::as_slice)) {
+            (Some(phase), Some(&[reach])) => {
+                *self = Squarem { phase, reach };
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// A jump whose objective nobody has seen is taken back.
     fn settle(&mut self, model: &mut M) {
         if let Phase::Jumped { fallback, .. } = std::mem::replace(&mut self.phase, Phase::First) {

@@ -3,10 +3,12 @@
 mod affine;
 mod audit;
 mod dense;
+mod fold;
 
 pub use affine::{Affine, Standardized, standardize};
 pub use audit::{Audit, audit};
 pub use dense::{Dense, Values};
+pub use fold::{Fold, Folds};
 
 use crate::error::Result;
 

@@ -53,6 +53,11 @@ pub trait Emission: Clone + Send + Sync {
     /// If no valid parameters exist.
     fn maximize(&mut self, stats: &Self::Stats) -> Result<Health>;
 
+    /// Every parameter, exactly.
+    fn parameters(&self) -> Vec<f64>;
+    /// This bank with parameters that [`Emission::parameters`] gave for one of its kind; `None` where they cannot be.
+    fn with_parameters(&self, parameters: &[f64]) -> Option<Self>;
+
     /// Keeps the given components, in the given order.
     fn select_components(&mut self, keep: &[usize]);
     /// Makes component `k` a copy of component `j` of `from`.

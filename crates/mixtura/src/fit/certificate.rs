@@ -4,11 +4,12 @@ use faer::{Mat, Side};
 use mixtura_kernels::cholesky::{at, factor, log_determinant, packed_len};
 use rayon::prelude::*;
 
+use super::coverage::{Mode, SAME_MODE, chance_of_better, modes};
 use super::{Fit, Prepared, Run, Status, StatusKind};
 use crate::data::{Buffer, CHUNK_ROWS, Source};
 use crate::error::Result;
 use crate::family::Emission;
-use crate::family::gaussian::Gaussian;
+use crate::family::gaussian::{Gaussian, Structure};
 use crate::model::{LatentModel, Mixture, Predict};
 use crate::stats::Layout;
 
@@ -27,6 +28,12 @@ pub struct Certificate {
     pub restarts_degenerate: usize,
     /// Restarts that reached the returned objective.
     pub restarts_at_best: usize,
+    /// The distinct optima that restarts reached, best first; those with a collapsed component are left out while others are
+    /// there.
+    pub modes: Vec<Mode>,
+    /// Estimated chance that another search of the same size, from another seed, would end in a better optimum; `None`
+    /// where fewer than two restarts say nothing of it.
+    pub chance_of_better: Option<f64>,
     /// One entry per component.
     pub components: Vec<ComponentCertificate>,
 }
@@ -40,15 +47,26 @@ pub struct ComponentCertificate {
     pub condition_number: f64,
     /// Whether a variance was raised to the floor: the component has collapsed in some direction.
     pub floor_active: bool,
+    /// Whether it is narrow and rests on a handful of rows: an optimum of the likelihood that says little of the data
+    /// (McLachlan & Peel 2000, §3.10).
+    pub spike: bool,
     /// The component with which it overlaps most and exp(−Bhattacharyya distance), between 0 (apart) and 1 (equal).
     pub closest: Option<(usize, f64)>,
 }
 
-/// Restarts within this of the best count as having reached it: well above what the stop rule leaves open, well below
-/// what would make another mode of interest.
-const SAME_MODE: f64 = 0.1;
+/// A component is a spike if in some direction its standard deviation is below this share of the data's …
+const SPIKE_WIDTH: f64 = 0.01;
+/// … and it rests on fewer than so many times the rows that its covariance needs to exist.
+const SPIKE_ROWS: f64 = 5.0;
 /// Pairs of components are compared up to this number of components; beyond, the K² comparisons outweigh the fit.
 const MOST_COMPARED: usize = 128;
+
+impl Certificate {
+    /// The components that are spikes.
+    pub fn spikes(&self) -> Vec<usize> {
+        (0..self.components.len()).filter(|&k| self.components[k].spike).collect()
+    }
+}
 
 /// Overlap of two components that counts as complete.
 const COINCIDE: f64 = 1e-6;
@@ -81,18 +99,30 @@ pub(super) fn certify(
     let decrease = run.largest_decrease();
     let standard = run.model.emission();
     let closest = closest(standard);
+    let few = SPIKE_ROWS * standard.structure().rows_needed(standard.n_features()) as f64;
     let components: Vec<ComponentCertificate> = (0..run.model.weights().len())
-        .map(|k| ComponentCertificate {
-            effective_count: run.expectation.stats.counts[k],
-            condition_number: condition_number(standard, k),
-            floor_active: run.health.get(k).is_some_and(|h| h.floor_active),
-            closest: closest.get(k).copied().flatten(),
+        .map(|k| {
+            let effective_count = run.expectation.stats.counts[k];
+            let floor_active = run.health.get(k).is_some_and(|h| h.floor_active);
+            let shared = standard.structure() == Structure::Tied;
+            ComponentCertificate {
+                effective_count,
+                condition_number: condition_number(standard, k),
+                floor_active,
+                spike: !floor_active
+                    && !shared
+                    && effective_count < few
+                    && width(standard, k, &data.reference) < SPIKE_WIDTH,
+                closest: closest.get(k).copied().flatten(),
+            }
         })
         .collect();
     // Rounding of the objective: each of its terms is good to some eps × condition number of its covariance.
     let condition = components.iter().map(|c| c.condition_number.min(1e13)).fold(1.0, f64::max);
     let rounding = 4.0 * f64::EPSILON * (objective.abs() + data.scale_of_sums() * condition);
     let same = SAME_MODE.max(10.0 * tolerance);
+    let alike = all.iter().filter(|(_, degenerate)| *degenerate == run.degenerate());
+    let modes = modes(alike.map(|(o, _)| o + jacobian).collect());
     let certificate = Certificate {
         monotone: decrease <= rounding,
         largest_decrease: decrease,
@@ -103,9 +133,11 @@ pub(super) fn certify(
             .iter()
             .filter(|(o, degenerate)| *degenerate == run.degenerate() && (objective - o).abs() <= same)
             .count(),
+        chance_of_better: chance_of_better(&modes).filter(|_| components.len() > 1),
+        modes,
         components,
     };
-    let classification_term = classification_term(&run.model, &data.data)?;
+    let (classification_term, entropy) = uncertainty(&run.model, &data.data)?;
     let n_free_parameters = run.model.n_free_parameters();
     let log_likelihood = run.expectation.log_likelihood + jacobian;
     let original = standard.map(&data.data.affine, false)?;
@@ -126,6 +158,7 @@ pub(super) fn certify(
         },
         n_free_parameters,
         classification_term,
+        entropy,
         model: run.model.with_emission(original),
     })
 }
@@ -175,6 +208,19 @@ fn condition_number(bank: &Gaussian, k: usize) -> f64 {
     }
 }
 
+/// The smallest standard deviation of a component, over the data's own in the same direction.
+fn width(bank: &Gaussian, k: usize, data: &Gaussian) -> f64 {
+    let d = bank.n_features();
+    let (covariance, w) = (bank.covariance(k), data.whitening(0));
+    // W Σ Wᵀ with the lower triangle W that makes the data's covariance the identity.
+    let half: Vec<f64> = (0..d)
+        .flat_map(|i| (0..d).map(move |j| (i, j)))
+        .map(|(i, j)| (0..=i).map(|m| w[at(i, m)] * covariance[m * d + j]).sum())
+        .collect();
+    let whole = Mat::from_fn(d, d, |i, j| (0..=j).map(|m| half[i * d + m] * w[at(j, m)]).sum::<f64>());
+    whole.self_adjoint_eigenvalues(Side::Lower).map_or(0.0, |values: Vec<f64>| values[0].max(0.0).sqrt())
+}
+
 /// For each component the one with the smallest Bhattacharyya distance ⅛ δᵀ S̄⁻¹ δ + ½ ln(|S̄| / √(|S₁||S₂|)).
 fn closest(bank: &Gaussian) -> Vec<Option<(usize, f64)>> {
     let (k, d) = (bank.n_components(), bank.n_features());
@@ -217,22 +263,28 @@ fn closest(bank: &Gaussian) -> Vec<Option<(usize, f64)>> {
     best
 }
 
-/// Σ w log max_k r_k over rows without a known component.
-fn classification_term(model: &Mixture<Gaussian>, source: &dyn Source) -> Result<f64> {
+/// Σ w log max_k r_k and −Σ w Σ_k r_k log r_k over rows without a known component.
+fn uncertainty(model: &Mixture<Gaussian>, source: &dyn Source) -> Result<(f64, f64)> {
     let k = model.n_components();
-    let terms: Vec<f64> = (0..source.n_chunks())
+    let of_row = |resp: &[f64]| {
+        let entropy: f64 = resp.iter().filter(|r| **r > 0.0).map(|r| -r * r.ln()).sum();
+        (resp.iter().copied().fold(0.0, f64::max).ln(), entropy)
+    };
+    let add = |a: (f64, f64), b: (f64, f64)| (a.0 + b.0, a.1 + b.1);
+    let terms: Vec<(f64, f64)> = (0..source.n_chunks())
         .into_par_iter()
         .map_init(
             || (Buffer::default(), model.scratch(), vec![0.0; CHUNK_ROWS * k], vec![0.0; CHUNK_ROWS]),
             |(buffer, scratch, resp, log_density), id| {
                 let chunk = source.read(id, buffer)?;
                 model.posterior(chunk, scratch, resp, log_density);
-                Ok((0..chunk.rows.n_rows())
-                    .filter(|&i| chunk.label(i).is_none())
-                    .map(|i| chunk.weight(i) * resp[i * k..][..k].iter().copied().fold(0.0, f64::max).ln())
-                    .sum())
+                let rows = (0..chunk.rows.n_rows()).filter(|&i| chunk.label(i).is_none());
+                Ok(rows.fold((0.0, 0.0), |sum, i| {
+                    let (w, (term, entropy)) = (chunk.weight(i), of_row(&resp[i * k..][..k]));
+                    add(sum, (w * term, w * entropy))
+                }))
             },
         )
         .collect::<Result<_>>()?;
-    Ok(terms.iter().sum())
+    Ok(terms.into_iter().fold((0.0, 0.0), add))
 }

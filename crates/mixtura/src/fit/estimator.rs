@@ -346,9 +346,8 @@ impl GaussianMixture {
         r: usize,
         control: Control<'_>,
     ) -> Result<Run<Mixture<Gaussian>>> {
-        let mut rng = self.seed.child(RESETS).child(r as u64).rng();
-        let mut resets = 0;
-        let mut policy = |model: &mut Mixture<Gaussian>, health: &mut Health, _| -> Result<bool> {
+        let seed = self.seed.child(RESETS).child(r as u64);
+        let mut policy = |model: &mut Mixture<Gaussian>, health: &mut Health, changes: usize| -> Result<bool> {
             let sick = |h: &crate::family::ComponentHealth| h.floor_active || h.empty;
             let Some(k) = health.iter().position(sick) else { return Ok(false) };
             match self.collapse {
@@ -369,9 +368,8 @@ impl GaussianMixture {
                     *health = keep.iter().map(|&k| health[k]).collect();
                     Ok(changed)
                 }
-                Collapse::Reset if resets < MOST_RESETS && self.structure != Structure::Tied => {
-                    resets += 1;
-                    let u: f64 = rng.random();
+                Collapse::Reset if changes < MOST_RESETS && self.structure != Structure::Tied => {
+                    let u: f64 = seed.child(changes as u64).rng().random();
                     let row = pick(&data.data, &[u * data.data.total_weight], |_, w| w)?.concat();
                     model.reset_component(k, &self.fresh_component(data, row)?, 0);
                     health[k] = crate::family::ComponentHealth::default();
@@ -385,6 +383,7 @@ impl GaussianMixture {
             Method::Em => &mut Batch(Posterior::Soft),
             Method::Squarem => &mut Squarem::default(),
         };
+        let control = control.within(&format!("run {r}"));
         run(start, &mut Threads::new(&data.data), algorithm, options, control, &mut policy)
     }
 

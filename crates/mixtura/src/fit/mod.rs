@@ -1,23 +1,34 @@
 //! Fitting: iterate, decide when to stop, say how far the result can be trusted.
 
 mod certificate;
+mod checkpoint;
+mod coverage;
+mod criterion;
 mod estimator;
+mod likelihood_ratio;
 mod prepare;
 mod race;
 mod run;
 mod select;
 mod stop;
+mod validate;
 
 pub use certificate::{Certificate, ComponentCertificate};
+pub use checkpoint::{Checkpoint, Identity};
+pub use coverage::Mode;
+pub use criterion::Criterion;
 pub use estimator::{Collapse, GaussianMixture, Init, Method};
+pub use likelihood_ratio::LikelihoodRatio;
 pub use prepare::Prepared;
-pub use run::{Run, RunOptions, run};
-pub use select::{Candidate, Selection};
+pub use run::{Policy, Run, RunOptions, run};
+pub use select::{Candidate, Grid, Selection};
 pub use stop::Aitken;
+pub use validate::CrossValidation;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::data::Affine;
+use crate::seed::Seed;
 
 /// Why a fit ended. None of these is an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,23 +110,8 @@ pub struct Fit<M> {
     pub n_made_up: usize,
     /// Σ w log max_k r_k (≤ 0): what ICL adds to BIC, halved and with the other sign.
     pub classification_term: f64,
-}
-
-impl<M> Fit<M> {
-    /// Bayesian information criterion −2ℓ + p log Σw (Schwarz 1978); lower is better.
-    pub fn bic(&self) -> f64 {
-        -2.0 * self.log_likelihood + self.n_free_parameters as f64 * self.total_weight.ln()
-    }
-
-    /// Akaike's information criterion −2ℓ + 2p (Akaike 1974); lower is better.
-    pub fn aic(&self) -> f64 {
-        -2.0 * self.log_likelihood + 2.0 * self.n_free_parameters as f64
-    }
-
-    /// Integrated completed likelihood BIC − 2 Σ w log max_k r_k (Biernacki, Celeux & Govaert 2000); lower is better.
-    pub fn icl(&self) -> f64 {
-        self.bic() - 2.0 * self.classification_term
-    }
+    /// −Σ w Σ_k r_k log r_k (≥ 0): entropy of the responsibilities of rows without a known component.
+    pub entropy: f64,
 }
 
 /// What a long fit tells while it runs.
@@ -129,18 +125,45 @@ pub struct Progress {
     pub n_components: usize,
 }
 
-/// Ties a fit to the world outside: an interrupt flag and a listener, both optional.
+/// Ties a fit to the world outside: an interrupt flag, a listener, a checkpoint, all optional.
 #[derive(Clone, Copy, Default)]
 pub struct Control<'a> {
     /// Set it to stop: the fit returns what it reached.
     pub interrupt: Option<&'a AtomicBool>,
     /// Called after each finished run, from any thread.
     pub progress: Option<&'a (dyn Fn(Progress) + Sync)>,
+    /// Keeps the states of long runs.
+    pub checkpoint: Option<&'a Checkpoint<'a>>,
+    /// Where in the fit this is, which names the runs in a checkpoint: leave it `None`.
+    pub scope: Option<Seed>,
 }
 
 impl Control<'_> {
     /// Whether the user wants to stop.
     pub fn interrupted(&self) -> bool {
         self.interrupt.is_some_and(|flag| flag.load(Ordering::Relaxed))
+    }
+
+    /// The same for a part of the fit, by its name.
+    pub(crate) fn within(self, part: &str) -> Self {
+        let here = self.scope.unwrap_or(Seed::new(0));
+        Control { scope: Some(part.bytes().fold(here.child(1 << 8), |s, b| s.child(b.into()))), ..self }
+    }
+
+    fn key(&self) -> u64 {
+        self.scope.map_or(0, Seed::number)
+    }
+
+    /// A number that an earlier process had for this scope.
+    fn recall(&self) -> Option<f64> {
+        let kept: Option<checkpoint::Bits> = self.checkpoint.and_then(|c| c.get(self.key()));
+        kept.and_then(|bits| bits.0.first().copied())
+    }
+
+    /// Keeps a number for this scope.
+    fn remember(&self, x: f64) {
+        if let Some(checkpoint) = self.checkpoint {
+            checkpoint.put(self.key(), &checkpoint::Bits(vec![x]), false);
+        }
     }
 }

@@ -96,7 +96,7 @@ fn short(
         &mut Threads::new(&sample.rows),
         &mut Batch(Posterior::Soft),
         options,
-        Control { progress: None, ..control },
+        Control { progress: None, checkpoint: None, ..control },
         &mut |_, _, _| Ok(false),
     )
 }

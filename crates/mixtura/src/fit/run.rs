@@ -1,10 +1,15 @@
 //! One run of an algorithm from one start: iterate, audit, stop.
 
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use super::checkpoint::Bits;
 use super::{Aitken, Control, Status, StatusKind, Trace};
 use crate::algorithm::Algorithm;
 use crate::engine::Engine;
 use crate::error::Result;
-use crate::family::Health;
+use crate::family::{ComponentHealth, Health};
 use crate::model::{LatentModel, Posterior};
 use crate::stats::Expectation;
 
@@ -57,56 +62,157 @@ impl<M: LatentModel> Run<M> {
     }
 }
 
-/// Runs `algorithm` from `model` until the stop rule, the limit or the user ends it. After each iteration `policy` may
-/// change the model (drop or reset a component) and says whether it did.
+/// Where a run stands between two iterations.
+struct State<M> {
+    model: M,
+    rule: Aitken,
+    trace: Trace,
+    health: Health,
+    remaining: Option<f64>,
+    iterations: usize,
+    ended: Option<Status>,
+}
+
+/// Changes the model after an iteration (drops or resets a component) and says whether it did. Gets the model, its
+/// health, and how often it has changed this run before.
+pub type Policy<'a, M> = dyn FnMut(&mut M, &mut Health, usize) -> Result<bool> + 'a;
+
+/// Runs `algorithm` from `model` until the stop rule, the limit or the user ends it. With a checkpoint in `control`, a
+/// run of the same scope that was cut short goes on where it was.
 ///
 /// # Errors
 /// What the E-step, the M-step or the policy refuse.
 pub fn run<M: LatentModel>(
-    mut model: M,
+    model: M,
     engine: &mut dyn Engine<M>,
     algorithm: &mut dyn Algorithm<M>,
     options: RunOptions,
     control: Control<'_>,
-    policy: &mut dyn FnMut(&mut M, &mut Health, usize) -> Result<bool>,
+    policy: &mut Policy<'_, M>,
 ) -> Result<Run<M>> {
-    let mut rule = Aitken::new(options.tolerance, options.scale);
-    let mut trace = Trace::default();
-    let mut health = Health::new();
-    let mut remaining = None;
-    let mut iterations = 0;
-    let (kind, detail) = loop {
-        if iterations == options.max_iter {
-            let left = remaining.map_or_else(
+    let mut state = State {
+        model,
+        rule: Aitken::new(options.tolerance, options.scale),
+        trace: Trace::default(),
+        health: Health::new(),
+        remaining: None,
+        iterations: 0,
+        ended: None,
+    };
+    let saved = control.checkpoint.and_then(|c| c.get::<Saved>(control.key()));
+    if let Some(saved) = saved {
+        saved.restore(&mut state, algorithm);
+    }
+    let mut handed_in = Instant::now();
+    let status = loop {
+        if let Some(status) = state.ended.take() {
+            break status;
+        }
+        if state.iterations == options.max_iter {
+            let left = state.remaining.map_or_else(
                 || "the gain per iteration is not shrinking yet".to_owned(),
                 |r: f64| format!("about {r:.2e} nats remain"),
             );
-            break (StatusKind::IterationLimit, format!("stopped at the limit of {iterations} iterations: {left}"));
+            let detail = format!("stopped at the limit of {} iterations: {left}", state.iterations);
+            break Status { kind: StatusKind::IterationLimit, detail };
         }
         if control.interrupted() {
-            break (StatusKind::Stopped, format!("interrupted after {iterations} iterations"));
+            if let Some(checkpoint) = control.checkpoint {
+                checkpoint.put(control.key(), &Saved::of(&state, algorithm), true);
+            }
+            let detail = format!("interrupted after {} iterations", state.iterations);
+            break Status { kind: StatusKind::Stopped, detail };
         }
-        let step = algorithm.step(&mut model, engine)?;
-        iterations += 1;
-        health = step.health;
-        let estimate = rule.next(step.objective, step.remaining);
-        remaining = estimate.or(remaining);
-        trace.objective.push(step.objective);
-        trace.nats_remaining.push(estimate);
-        if policy(&mut model, &mut health, iterations)? {
-            trace.breaks.push(iterations);
-            rule.restart();
-        } else if rule.converged() {
-            break (
-                StatusKind::Converged,
-                format!("less than {} nats remain to be gained, after {iterations} iterations", options.tolerance),
+        let step = algorithm.step(&mut state.model, engine)?;
+        state.iterations += 1;
+        state.health = step.health;
+        let estimate = state.rule.next(step.objective, step.remaining);
+        state.remaining = estimate.or(state.remaining);
+        state.trace.objective.push(step.objective);
+        state.trace.nats_remaining.push(estimate);
+        if policy(&mut state.model, &mut state.health, state.trace.breaks.len())? {
+            state.trace.breaks.push(state.iterations);
+            state.rule.restart();
+        } else if state.rule.converged() {
+            let detail = format!(
+                "less than {} nats remain to be gained, after {} iterations",
+                options.tolerance, state.iterations
             );
+            state.ended = Some(Status { kind: StatusKind::Converged, detail });
+        }
+        if let Some(checkpoint) = control.checkpoint
+            && (state.ended.is_some() || handed_in.elapsed() >= checkpoint.every())
+        {
+            checkpoint.put(control.key(), &Saved::of(&state, algorithm), false);
+            handed_in = Instant::now();
         }
     };
+    let State { mut model, mut trace, health, iterations, .. } = state;
     algorithm.settle(&mut model);
     let expectation = engine.expect(&model, 0..engine.n_chunks(), Posterior::Soft)?;
     let objective = expectation.log_likelihood + model.log_prior();
     trace.nats_remaining.push(None);
     trace.objective.push(objective);
-    Ok(Run { model, status: Status { kind, detail }, trace, iterations, health, expectation })
+    Ok(Run { model, status, trace, iterations, health, expectation })
+}
+
+/// A [`State`] in a checkpoint.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Saved {
+    model: Bits,
+    algorithm: Vec<Bits>,
+    rule: Bits,
+    objective: Bits,
+    /// NaN where there was no estimate.
+    nats_remaining: Bits,
+    breaks: Vec<usize>,
+    /// Floor active, empty.
+    health: Vec<(bool, bool)>,
+    remaining: Bits,
+    iterations: usize,
+    /// The sentence of a converged run.
+    converged: Option<String>,
+}
+
+impl Saved {
+    fn of<M: LatentModel>(state: &State<M>, algorithm: &dyn Algorithm<M>) -> Self {
+        let or_nan = |x: &Option<f64>| x.unwrap_or(f64::NAN);
+        Saved {
+            model: Bits(state.model.parameters()),
+            algorithm: algorithm.state().into_iter().map(Bits).collect(),
+            rule: Bits(state.rule.state().to_vec()),
+            objective: Bits(state.trace.objective.clone()),
+            nats_remaining: Bits(state.trace.nats_remaining.iter().map(or_nan).collect()),
+            breaks: state.trace.breaks.clone(),
+            health: state.health.iter().map(|h| (h.floor_active, h.empty)).collect(),
+            remaining: Bits(vec![or_nan(&state.remaining)]),
+            iterations: state.iterations,
+            converged: state.ended.as_ref().map(|s| s.detail.clone()),
+        }
+    }
+
+    /// Leaves `state` and `algorithm` as they were; what does not fit them leaves the fresh start, which only costs time.
+    fn restore<M: LatentModel>(self, state: &mut State<M>, algorithm: &mut dyn Algorithm<M>) {
+        let or_none = |x: f64| (!x.is_nan()).then_some(x);
+        let Some(model) = state.model.with_parameters(&self.model.0) else { return };
+        let Some(rule) = state.rule.with_state(&self.rule.0) else { return };
+        let kept: Vec<Vec<f64>> = self.algorithm.into_iter().map(|b| b.0).collect();
+        if !algorithm.restore(&model, &kept) {
+            return;
+        }
+        *state = State {
+            model,
+            rule,
+            trace: Trace {
+                objective: self.objective.0,
+                nats_remaining: self.nats_remaining.0.into_iter().map(or_none).collect(),
+                breaks: self.breaks,
+            },
+            health: self.health.iter().map(|&(floor_active, empty)| ComponentHealth { floor_active, empty }).collect(),
+            remaining: self.remaining.0.first().copied().and_then(or_none),
+            iterations: self.iterations,
+            ended: self.converged.map(|detail| Status { kind: StatusKind::Converged, detail }),
+        };
+    }
 }

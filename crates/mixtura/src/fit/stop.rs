@@ -62,6 +62,20 @@ impl Aitken {
         self.agreed >= AGREE
     }
 
+    /// Everything that it has learned, as numbers; NaN where there is nothing.
+    pub(super) fn state(&self) -> [f64; 4] {
+        let or_nan = |x: Option<f64>| x.unwrap_or(f64::NAN);
+        [self.noise, or_nan(self.previous), or_nan(self.increment), self.agreed as f64]
+    }
+
+    /// This rule with what another one had learned.
+    pub(super) fn with_state(&self, state: &[f64]) -> Option<Self> {
+        let &[noise, previous, increment, agreed] = state else { return None };
+        let or_none = |x: f64| (!x.is_nan()).then_some(x);
+        let (previous, increment) = (or_none(previous), or_none(increment));
+        Some(Aitken { noise, previous, increment, agreed: agreed as usize, ..self.clone() })
+    }
+
     /// Forgets the past, as after a component was dropped or reset.
     pub fn restart(&mut self) {
         *self = Aitken { previous: None, increment: None, agreed: 0, ..self.clone() };

@@ -290,6 +290,18 @@ impl<E: Emission> LatentModel for Mixture<E> {
         self.emission.maximize(&stats.emission)
     }
 
+    /// K, the weights, then the emission's own.
+    fn parameters(&self) -> Vec<f64> {
+        [&[self.weights.len() as f64], &self.weights[..], &self.emission.parameters()].concat()
+    }
+
+    fn with_parameters(&self, parameters: &[f64]) -> Option<Self> {
+        let (&k, rest) = parameters.split_first()?;
+        let (weights, rest) = rest.split_at_checked(k as usize)?;
+        let emission = self.emission.with_parameters(rest)?;
+        (emission.n_components() == weights.len()).then(|| Mixture { weights: weights.to_vec(), emission })
+    }
+
     fn log_prior(&self) -> f64 {
         self.emission.log_prior()
     }

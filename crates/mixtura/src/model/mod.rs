@@ -62,6 +62,12 @@ pub trait LatentModel: Clone + Send + Sync {
     /// If no valid parameters exist.
     fn m_step(&mut self, stats: &Self::Stats) -> Result<Health>;
 
+    /// Every parameter, exactly: what a checkpoint keeps.
+    fn parameters(&self) -> Vec<f64>;
+    /// This model with parameters that [`LatentModel::parameters`] gave for one of its kind (the number of components may
+    /// differ); `None` where they cannot be.
+    fn with_parameters(&self, parameters: &[f64]) -> Option<Self>;
+
     /// log prior of the parameters; 0 for maximum likelihood.
     fn log_prior(&self) -> f64 {
         0.0

@@ -323,6 +323,23 @@ impl Emission for Gaussian {
         Ok(health)
     }
 
+    /// Means, then covariances in the structure's own layout.
+    fn parameters(&self) -> Vec<f64> {
+        [&self.means[..], &self.covariances].concat()
+    }
+
+    fn with_parameters(&self, parameters: &[f64]) -> Option<Self> {
+        let (d, len) = (self.n_features, self.structure.layout().len(self.n_features));
+        let one_block = self.structure.n_blocks(2) == 1;
+        let k = if one_block { parameters.len().checked_sub(len)? / d } else { parameters.len() / (d + len) };
+        (k > 0 && parameters.len() == k * d + self.structure.n_blocks(k) * len).then_some(())?;
+        let (means, covariances) = parameters.split_at(k * d);
+        let mut bank =
+            Gaussian { n_components: k, means: means.to_vec(), covariances: covariances.to_vec(), ..self.clone() };
+        bank.refactor().ok()?;
+        Some(bank)
+    }
+
     fn select_components(&mut self, keep: &[usize]) {
         let from = self.clone();
         let (d, len) = (self.n_features, self.structure.layout().len(self.n_features));
