@@ -112,7 +112,7 @@ fn a_limit_is_not_convergence() {
     let stop = std::sync::atomic::AtomicBool::new(true);
     let table = Dense::new(&rows[..], 2).unwrap();
     let prepared = mixtura::fit::Prepared::new(&table, &[], false, 3, Seed::new(0)).unwrap();
-    let control = Control { interrupt: Some(&stop), progress: None };
+    let control = Control { interrupt: Some(&stop), ..Control::default() };
     let error = GaussianMixture::new(3).fit_prepared(&prepared, control).unwrap_err();
     assert_eq!(error, Error::Interrupted);
 }
@@ -251,7 +251,7 @@ fn an_interrupt_at_any_moment_is_no_panic() {
                 stop.store(true, std::sync::atomic::Ordering::Relaxed);
             }
         };
-        let control = Control { interrupt: Some(&stop), progress: Some(&listener) };
+        let control = Control { interrupt: Some(&stop), progress: Some(&listener), ..Control::default() };
         let options = GaussianMixture { restarts: Some(8), tolerance: 1e-12, ..GaussianMixture::new(3) };
         match options.fit_prepared(&prepared, control) {
             Ok(fit) => {
