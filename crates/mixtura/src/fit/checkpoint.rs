@@ -1,7 +1,8 @@
 //! Checkpoints: what a long fit has done so far, so that a killed one continues to the same bits.
 //!
-//! Everything that is cheap to do again (starts, the standardisation) is done again; what is kept are the states of the
-//! long runs and the results of finished replicates, by their place in the fit. Numbers are kept as their bits.
+//! What is cheap to do again (the standardisation, the sample) is done again; what is kept are the starts that a race has
+//! found, the states of the long runs and the results of finished replicates, by their place in the fit. Numbers are kept
+//! as their bits.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

@@ -17,7 +17,7 @@ use crate::family::gaussian::{Floor, Gaussian, Structure};
 use crate::family::{Emission, Health};
 use crate::init::{Space, Start};
 use crate::model::kmeans::{only_distinct, pick};
-use crate::model::{Mixture, Posterior};
+use crate::model::{LatentModel, Mixture, Posterior};
 use crate::seed::Seed;
 use crate::stats::Layout;
 
@@ -145,7 +145,7 @@ impl GaussianMixture {
     pub fn fit_prepared(&self, data: &Prepared<'_>, control: Control<'_>) -> Result<Fit<Mixture<Gaussian>>> {
         self.check(data)?;
         let template = self.template(data)?;
-        let starts = self.starts(data, &template, control)?;
+        let starts = self.kept_starts(data, &template, control)?;
         let done = AtomicUsize::new(0);
         let total = starts.len();
         let outcomes: Vec<Result<Run<Mixture<Gaussian>>>> = starts
@@ -266,6 +266,25 @@ impl GaussianMixture {
             Layout::Diagonal => (8 * d + 50, 0.0),
         };
         self.n_components as f64 * (n as f64 * per_row as f64 + per_component)
+    }
+
+    /// The starts, or those that an earlier process had found.
+    fn kept_starts(
+        &self,
+        data: &Prepared<'_>,
+        template: &Mixture<Gaussian>,
+        control: Control<'_>,
+    ) -> Result<Vec<Mixture<Gaussian>>> {
+        let scope = control.within("starts");
+        if let Some(kept) = scope.recall() {
+            let kept: Option<Vec<_>> = kept.iter().map(|p| template.with_parameters(p)).collect();
+            if let Some(starts) = kept.filter(|starts| !starts.is_empty()) {
+                return Ok(starts);
+            }
+        }
+        let starts = self.starts(data, template, control)?;
+        scope.remember(starts.iter().map(LatentModel::parameters).collect());
+        Ok(starts)
     }
 
     fn starts(

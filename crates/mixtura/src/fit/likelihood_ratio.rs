@@ -186,7 +186,7 @@ impl Test<'_> {
     /// The statistic of rows drawn from the null model.
     fn replicate(&self, k: usize, b: usize, control: Control<'_>) -> Result<f64> {
         let key = control.within(&format!("replicate {b}"));
-        if let Some(done) = key.recall() {
+        if let Some(&done) = key.recall().as_ref().and_then(|lists| lists.first()?.first()) {
             return Ok(done);
         }
         if control.interrupted() {
@@ -206,7 +206,7 @@ impl Test<'_> {
             null = null.max(fit(&truth, k)?.log_likelihood);
         }
         let statistic = (2.0 * (fit(&base, k + 1)?.log_likelihood - null)).max(0.0);
-        key.remember(statistic);
+        key.remember(vec![vec![statistic]]);
         Ok(statistic)
     }
 }

@@ -154,16 +154,17 @@ impl Control<'_> {
         self.scope.map_or(0, Seed::number)
     }
 
-    /// A number that an earlier process had for this scope.
-    fn recall(&self) -> Option<f64> {
-        let kept: Option<checkpoint::Bits> = self.checkpoint.and_then(|c| c.get(self.key()));
-        kept.and_then(|bits| bits.0.first().copied())
+    /// Lists of numbers that an earlier process had for this scope.
+    fn recall(&self) -> Option<Vec<Vec<f64>>> {
+        let kept: Option<Vec<checkpoint::Bits>> = self.checkpoint.and_then(|c| c.get(self.key()));
+        kept.map(|lists| lists.into_iter().map(|bits| bits.0).collect())
     }
 
-    /// Keeps a number for this scope.
-    fn remember(&self, x: f64) {
+    /// Keeps lists of numbers for this scope.
+    fn remember(&self, lists: Vec<Vec<f64>>) {
         if let Some(checkpoint) = self.checkpoint {
-            checkpoint.put(self.key(), &checkpoint::Bits(vec![x]), false);
+            let lists: Vec<checkpoint::Bits> = lists.into_iter().map(checkpoint::Bits).collect();
+            checkpoint.put(self.key(), &lists, false);
         }
     }
 }
