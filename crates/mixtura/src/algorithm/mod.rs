@@ -2,9 +2,11 @@
 
 mod batch;
 mod squarem;
+mod stepwise;
 
 pub use batch::Batch;
 pub use squarem::Squarem;
+pub use stepwise::{ALPHA, Stepwise, StepwiseFirst};
 
 use crate::engine::Engine;
 use crate::error::Result;
@@ -29,6 +31,8 @@ pub enum Remaining {
     FromIncrements,
     /// Not in this step: its increment is no plain EM step's.
     Unknown,
+    /// Nothing: the step's objective is that of no one set of parameters (a pass of stepwise EM).
+    Incomparable,
     /// This many.
     Nats(f64),
 }

@@ -1,7 +1,7 @@
 //! One run of an algorithm from one start: iterate, audit, stop.
 
 use super::{Aitken, Control, Status, StatusKind, Trace};
-use crate::algorithm::Algorithm;
+use crate::algorithm::{Algorithm, Remaining};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::family::Health;
@@ -50,7 +50,7 @@ impl<M: LatentModel> Run<M> {
     /// The largest fall of the objective between two iterations without a break.
     pub fn largest_decrease(&self) -> f64 {
         let objective = &self.trace.objective;
-        (1..objective.len())
+        (self.trace.incomparable + 1..objective.len())
             .filter(|t| !self.trace.breaks.contains(t))
             .map(|t| objective[t - 1] - objective[t])
             .fold(0.0, f64::max)
@@ -78,7 +78,10 @@ pub fn run<M: LatentModel>(
     let (kind, detail) = loop {
         if iterations == options.max_iter {
             let left = remaining.map_or_else(
-                || "the gain per iteration is not shrinking yet".to_owned(),
+                || match trace.incomparable {
+                    n if n == iterations && n > 0 => "passes of stepwise EM do not tell how much remains".to_owned(),
+                    _ => "the gain per iteration is not shrinking yet".to_owned(),
+                },
                 |r: f64| format!("about {r:.2e} nats remain"),
             );
             break (StatusKind::IterationLimit, format!("stopped at the limit of {iterations} iterations: {left}"));
@@ -89,7 +92,13 @@ pub fn run<M: LatentModel>(
         let step = algorithm.step(&mut model, engine)?;
         iterations += 1;
         health = step.health;
-        let estimate = rule.next(step.objective, step.remaining);
+        let estimate = if step.remaining == Remaining::Incomparable {
+            trace.incomparable = iterations;
+            rule.restart();
+            None
+        } else {
+            rule.next(step.objective, step.remaining)
+        };
         remaining = estimate.or(remaining);
         trace.objective.push(step.objective);
         trace.nats_remaining.push(estimate);
