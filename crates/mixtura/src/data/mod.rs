@@ -4,7 +4,8 @@ mod affine;
 mod audit;
 mod dense;
 
-pub use affine::{Affine, Standardized, standardize};
+pub use affine::{Affine, Standardized, standardize, standardize_by};
+pub(crate) use affine::{constant_scale, power_of_two};
 pub use audit::{Audit, audit};
 pub use dense::{Dense, Values};
 

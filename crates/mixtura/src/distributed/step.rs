@@ -1,0 +1,221 @@
+//! The M-step of a distributed iteration: statistics of all parts in, the next model with an honest record out.
+
+use mixtura_kernels::cholesky::{at, packed_len};
+
+use super::fingerprint::text_fingerprint;
+use super::{Statistics, standardised};
+use crate::data::{Affine, constant_scale, power_of_two};
+use crate::error::{Error, Result};
+use crate::family::Health;
+use crate::family::gaussian::{Floor, Structure};
+use crate::fit::StatusKind;
+use crate::model::LatentModel;
+use crate::persist::{CertificateRecord, ComponentRecord, DataRecord, Record, SavedModel, StatusRecord, StepRecord};
+use crate::stats::{Layout, Moments, Statistic};
+
+/// The model after one M-step from statistics of all parts.
+///
+/// The covariance floor is that of a fit in one process; it is relative to the data's covariance, which the statistics hold
+/// (where cells are missing: its expectation under the model, which differs from a fit's own estimate by little, and
+/// matters only where a component sits on the floor). The record carries the log-likelihood *before* the step, which
+/// the step does not lower, and what it gained over the step before ([`StepRecord`]).
+///
+/// # Errors
+/// If these are statistics of another model, or no valid parameters follow from them; unless `other_rows`, also if the
+/// model came from a distributed step over other rows or other parts.
+pub fn m_step(saved: &SavedModel, statistics: &Statistics, other_rows: bool) -> Result<SavedModel> {
+    statistics.check_model(saved)?;
+    let rows = data_fingerprint(statistics);
+    let before = saved.record.step.as_ref();
+    if let Some(step) = before.filter(|step| step.rows != rows && !other_rows) {
+        return Err(Error::Data(format!(
+            "these statistics are of another data set than the model's last step ({} now, {} then): a part is missing, or changed, or allow other rows",
+            parts(statistics.parts.len(), statistics.n_rows()),
+            parts(step.parts, saved.record.data.n_rows),
+        )));
+    }
+    let before = before.filter(|step| step.rows == rows);
+
+    let (affine, moments, floor) = coordinates(statistics)?;
+    let mut model = standardised(&saved.model, &affine)?;
+    let bank = model.emission().clone().with_floor(floor);
+    model = model.with_emission(bank);
+    let mut stats = statistics.expectation.stats.clone();
+    stats.emission = moments;
+    let health = model.m_step(&stats)?;
+    let original = model.emission().map(&affine, false)?;
+    let model = model.with_emission(original);
+
+    let log_likelihood = statistics.log_likelihood();
+    let gain = before.map(|step| log_likelihood - step.log_likelihood);
+    let step = StepRecord {
+        steps: before.map_or(1, |step| step.steps + 1),
+        log_likelihood,
+        gain,
+        nats_remaining: remaining(before.and_then(|step| step.gain), gain),
+        parts: statistics.parts.len(),
+        rows,
+    };
+    let record = record(saved, statistics, &health, step, affine, model.n_free_parameters());
+    Ok(SavedModel { model, columns: saved.columns.clone(), record })
+}
+
+/// Aitken's estimate of the nats still to be gained, from two gains of plain EM steps (Böhning et al. 1994).
+fn remaining(before: Option<f64>, now: Option<f64>) -> Option<f64> {
+    let (before, now) = before.zip(now)?;
+    (now > 0.0 && before > now).then(|| now * now / (before - now))
+}
+
+fn parts(n_parts: usize, n_rows: usize) -> String {
+    format!("{n_rows} rows in {n_parts} part{}", if n_parts == 1 { "" } else { "s" })
+}
+
+/// A fingerprint of all parts: that of the only one, else SHA-256 over their fingerprints, sorted, one per line.
+fn data_fingerprint(statistics: &Statistics) -> String {
+    match &statistics.parts[..] {
+        [one] => one.fingerprint.clone(),
+        many => text_fingerprint(&many.iter().map(|p| format!("{}\n", p.fingerprint)).collect::<String>()),
+    }
+}
+
+/// The coordinates in which a fit of the same rows would take its M-step, the moments in them, and the floor: the unit of a
+/// column is the power of two next to the standard deviation of the *data*. Powers of two: nothing is rounded.
+fn coordinates(statistics: &Statistics) -> Result<(Affine, Moments, Floor)> {
+    let d = statistics.columns.len();
+    let mut covariance = data_covariance(&statistics.expectation.stats.emission);
+    let mut affine = statistics.affine.clone();
+    for j in 0..d {
+        match statistics.ranges[j] {
+            None => {
+                let column = &statistics.columns[j];
+                return Err(Error::Data(format!(
+                    "column '{column}' has no value in any part: nothing can be learned of it"
+                )));
+            }
+            Some((low, high)) if low == high => {
+                affine.scale[j] = constant_scale(low);
+                // Rounding leaves a trace of variance where the data have none.
+                (0..d).for_each(|i| covariance[at(i.max(j), i.min(j))] = 0.0);
+            }
+            Some(_) => affine.scale[j] *= power_of_two(covariance[at(j, j)].sqrt()),
+        }
+    }
+    if statistics.structure == Structure::Spherical {
+        let largest = affine.scale.iter().copied().fold(0.0, f64::max);
+        affine.scale.fill(largest);
+    }
+    let ratio: Vec<f64> = (0..d).map(|j| statistics.affine.scale[j] / affine.scale[j]).collect();
+    for i in 0..d {
+        (0..=i).for_each(|j| covariance[at(i, j)] *= ratio[i] * ratio[j]);
+    }
+    let mut moments = statistics.expectation.stats.emission.clone();
+    let len = moments.layout.len(d);
+    for (n, x) in moments.pivot.iter_mut().enumerate() {
+        *x *= ratio[n % d];
+    }
+    for k in 0..moments.weight.len() {
+        let layout = moments.layout;
+        let (first, second) = moments.component_mut(k);
+        (0..d).for_each(|i| first[i] *= ratio[i]);
+        match layout {
+            Layout::Diagonal => (0..len).for_each(|i| second[i] *= ratio[i] * ratio[i]),
+            Layout::Full => {
+                for i in 0..d {
+                    (0..=i).for_each(|j| second[at(i, j)] *= ratio[i] * ratio[j]);
+                }
+            }
+        }
+    }
+    Ok((affine, moments, Floor::relative(&covariance, d)))
+}
+
+/// Covariance (packed) of all rows together: the moments of all components about one pivot. A diagonal layout knows its
+/// diagonal only, and its floor needs no more.
+fn data_covariance(moments: &Moments) -> Vec<f64> {
+    let (d, len) = (moments.n_features, moments.layout.len(moments.n_features));
+    let mut total = Moments::new(moments.layout, d, vec![0.0; d]);
+    for k in 0..moments.weight.len() {
+        total.merge(&Moments {
+            layout: moments.layout,
+            n_features: d,
+            weight: vec![moments.weight[k]],
+            pivot: moments.pivot[k * d..][..d].to_vec(),
+            first: moments.first[k * d..][..d].to_vec(),
+            second: moments.second[k * len..][..len].to_vec(),
+        });
+    }
+    let (mut mean, mut covariance) = (vec![0.0; d], vec![0.0; len]);
+    total.mean_and_covariance(0, &mut mean, &mut covariance);
+    if moments.layout == Layout::Full {
+        return covariance;
+    }
+    let mut packed = vec![0.0; packed_len(d)];
+    (0..d).for_each(|i| packed[at(i, i)] = covariance[i]);
+    packed
+}
+
+/// Relative size of the rounding in a log-likelihood that is a sum over rows.
+const ROUNDING: f64 = 1e-12;
+
+fn record(
+    saved: &SavedModel,
+    statistics: &Statistics,
+    health: &Health,
+    step: StepRecord,
+    affine: Affine,
+    n_free_parameters: usize,
+) -> Record {
+    let (l, weight, p) = (step.log_likelihood, statistics.total_weight(), n_free_parameters as f64);
+    let fall = step.gain.map_or(0.0, |gain| (-gain).max(0.0));
+    let earlier = if step.steps > 1 { saved.record.certificate.largest_decrease.unwrap_or(0.0) } else { 0.0 };
+    let monotone = (step.steps == 1 || saved.record.certificate.monotone)
+        && fall <= ROUNDING * (l.abs() + weight * affine.scale.len() as f64);
+    let sick = health.iter().position(|h| h.floor_active || h.empty);
+    let kind = if sick.is_some() { StatusKind::Degenerate } else { StatusKind::IterationLimit };
+    let trouble = sick.map_or_else(String::new, |k| {
+        let what = if health[k].empty { "has no rows left" } else { "sits on the covariance floor" };
+        format!("component {k} {what}; ")
+    });
+    let left = step.nats_remaining.map_or_else(String::new, |nats| format!("; about {nats:.2e} nats remain"));
+    let detail = format!(
+        "{trouble}M-step {} of distributed EM, from {}{left}; the log-likelihood and the criteria are those of the parameters before the step, and ICL is given as BIC",
+        step.steps,
+        parts(step.parts, statistics.n_rows())
+    );
+    let component = |k: usize| ComponentRecord {
+        effective_count: statistics.counts()[k],
+        condition_number: None,
+        floor_active: health[k].floor_active,
+        closest: None,
+        overlap: None,
+    };
+    let bic = -2.0 * l + p * weight.ln();
+    Record {
+        created_by: concat!("mixtura ", env!("CARGO_PKG_VERSION")).to_owned(),
+        seed: saved.record.seed,
+        data: DataRecord {
+            source: statistics.parts.iter().map(|p| p.source.as_str()).collect::<Vec<_>>().join(", "),
+            n_rows: statistics.n_rows(),
+            total_weight: weight,
+            fingerprint: step.rows.clone(),
+            shift: affine.shift,
+            scale: affine.scale,
+        },
+        labels: saved.record.labels.clone(),
+        log_likelihood: l,
+        bic,
+        icl: bic,
+        aic: -2.0 * l + 2.0 * p,
+        n_free_parameters,
+        iterations: step.steps,
+        status: StatusRecord { kind: kind.name().to_owned(), detail },
+        certificate: CertificateRecord {
+            monotone,
+            largest_decrease: Some(earlier.max(fall)),
+            nats_remaining: step.nats_remaining,
+            components: (0..health.len()).map(component).collect(),
+            ..CertificateRecord::default()
+        },
+        step: Some(step),
+    }
+}
