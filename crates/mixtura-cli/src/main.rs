@@ -4,18 +4,22 @@ mod cluster;
 mod completions;
 mod data;
 mod describe;
+mod estep;
 mod failure;
 mod fingerprint;
 mod fit;
 mod fit_json;
 mod flags;
 mod interrupt;
+mod merge;
 mod model_file;
+mod mstep;
 mod output;
 mod predict;
 mod progress;
 mod sample;
 mod score;
+mod stats_file;
 
 use std::process::ExitCode;
 
@@ -46,6 +50,9 @@ enum Command {
     Sample(sample::Args),
     Describe(describe::Args),
     Cluster(cluster::Args),
+    Estep(estep::Args),
+    Merge(merge::Args),
+    Mstep(mstep::Args),
     Completions(completions::Args),
 }
 
@@ -58,6 +65,9 @@ fn main() -> ExitCode {
         Command::Sample(args) => sample::run(args),
         Command::Describe(args) => describe::run(args),
         Command::Cluster(args) => cluster::run(args),
+        Command::Estep(args) => estep::run(args),
+        Command::Merge(args) => merge::run(args),
+        Command::Mstep(args) => mstep::run(args),
         Command::Completions(args) => completions::run(args),
     });
     match outcome {

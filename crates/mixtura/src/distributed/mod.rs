@@ -213,7 +213,7 @@ pub fn merge(mut named: Vec<(String, Statistics)>, allow_duplicates: bool) -> Re
     for (name, part) in named.iter().flat_map(|(name, s)| s.parts.iter().map(move |p| (name, p))) {
         if let Some(before) = seen.insert(&part.fingerprint, name).filter(|_| !allow_duplicates) {
             return Err(Error::Data(format!(
-                "{name}: the rows of {} are already in {before}: leave one out (or allow duplicates, if the rows do occur twice)",
+                "{name}: the rows of {} are already in {before}: leave one out (or use --allow-duplicates, if the rows do occur twice)",
                 part.source
             )));
         }

@@ -29,7 +29,7 @@ pub fn m_step(saved: &SavedModel, statistics: &Statistics, other_rows: bool) -> 
     let before = saved.record.step.as_ref();
     if let Some(step) = before.filter(|step| step.rows != rows && !other_rows) {
         return Err(Error::Data(format!(
-            "these statistics are of another data set than the model's last step ({} now, {} then): a part is missing, or changed, or allow other rows",
+            "these statistics are of another data set than the model's last step ({} now, {} then): bring back all parts, or use --other-rows",
             parts(statistics.parts.len(), statistics.n_rows()),
             parts(step.parts, saved.record.data.n_rows),
         )));
