@@ -188,3 +188,52 @@ impl Payload {
         Ok(statistics)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Dense;
+    use crate::distributed::e_step;
+    use crate::family::gaussian::{Gaussian, Structure};
+    use crate::model::Mixture;
+    use crate::persist::{Record, SavedModel};
+
+    /// Files that a program wrote with a right checksum and a wrong content: each is refused, none panics.
+    #[test]
+    fn what_no_e_step_leaves_is_refused_whatever_the_checksum_says() {
+        let bank = Gaussian::new(Structure::Full, 2, vec![0.0, 0.0, 3.0, 1.0], [1.0, 0.0, 0.0, 1.0].repeat(2)).unwrap();
+        let columns = vec!["a".to_owned(), "b".to_owned()];
+        let saved = SavedModel { model: Mixture::equal(bank), columns, record: Record::default() };
+        let rows = Dense::new(vec![0.1, 0.2, 3.0, 1.5, 0.4, -0.3], 2).unwrap();
+        let text = e_step(&saved, &rows, "rows.csv").unwrap().to_json();
+        let payload = || serde_json::from_str::<File>(&text).unwrap().statistics;
+        assert!(payload().build().is_ok());
+        let refused = |why: &str, change: &dyn Fn(&mut Payload)| {
+            let mut forged = payload();
+            change(&mut forged);
+            let file =
+                File { format: FORMAT.into(), version: VERSION, checksum: forged.checksum(), statistics: forged };
+            let error = Statistics::from_json(&serde_json::to_string(&file).unwrap()).unwrap_err().to_string();
+            assert!(error.contains(why), "no {why:?} in {error:?}");
+        };
+        refused("no components", &|p| p.columns.clear());
+        refused("no components", &|p| p.counts.clear());
+        refused("sizes", &|p| p.columns.push("c".into()));
+        refused("sizes", &|p| p.second[1].push(1.0));
+        refused("sizes", &|p| p.first[0].clear());
+        refused("sizes", &|p| p.pivot.truncate(1));
+        refused("sizes", &|p| p.covariance = "diag".into());
+        refused("no covariance structure", &|p| p.covariance = "round".into());
+        refused("not positive", &|p| p.total_weight = 0.0);
+        refused("not positive", &|p| p.scale[0] = -1.0);
+        refused("negative weight", &|p| p.weight[0] = -1.0);
+        refused("weights do not add up", &|p| p.counts[0] += 1.0);
+        refused("weights do not add up", &|p| p.weight[1] += 1.0);
+        refused("parts do not add up", &|p| p.parts[0].total_weight = 7.0);
+        refused("parts do not add up", &|p| p.n_rows = 4);
+        refused("parts do not add up", &|p| p.parts.clear());
+        refused("parts do not add up", &|p| (p.n_rows, p.parts[0].n_rows) = (usize::MAX, 3));
+        refused("range", &|p| p.ranges[0] = Some((1.0, 0.0)));
+        refused("sum of squares", &|p| p.second[0][2] = -1.0);
+    }
+}

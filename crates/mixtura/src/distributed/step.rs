@@ -48,11 +48,14 @@ pub fn m_step(saved: &SavedModel, statistics: &Statistics, other_rows: bool) -> 
 
     let log_likelihood = statistics.log_likelihood();
     let gain = before.map(|step| log_likelihood - step.log_likelihood);
+    // As the stop rule of a fit has it: what the sums of this many terms leave to chance.
+    let terms = statistics.total_weight() * saved.columns.len() as f64;
+    let rounding = f64::max(1e-15 * terms, 4.0 * f64::EPSILON * log_likelihood.abs());
     let step = StepRecord {
         steps: before.map_or(1, |step| step.steps + 1),
         log_likelihood,
         gain,
-        nats_remaining: remaining(before.and_then(|step| step.gain), gain),
+        nats_remaining: gain.and_then(|now| remaining(before.and_then(|step| step.gain), now, rounding)),
         parts: statistics.parts.len(),
         rows,
     };
@@ -60,10 +63,13 @@ pub fn m_step(saved: &SavedModel, statistics: &Statistics, other_rows: bool) -> 
     Ok(SavedModel { model, columns: saved.columns.clone(), record })
 }
 
-/// Aitken's estimate of the nats still to be gained, from two gains of plain EM steps (Böhning et al. 1994).
-fn remaining(before: Option<f64>, now: Option<f64>) -> Option<f64> {
-    let (before, now) = before.zip(now)?;
-    (now > 0.0 && before > now).then(|| now * now / (before - now))
+/// Aitken's estimate of the nats still to be gained, from two gains of plain EM steps (Böhning et al. 1994); nothing remains
+/// where the gain is rounding.
+fn remaining(before: Option<f64>, now: f64, rounding: f64) -> Option<f64> {
+    if now.abs() <= rounding {
+        return Some(0.0);
+    }
+    before.filter(|before| now > 0.0 && *before > now).map(|before| now * now / (before - now))
 }
 
 fn parts(n_parts: usize, n_rows: usize) -> String {
