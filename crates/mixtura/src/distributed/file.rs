@@ -235,5 +235,21 @@ mod tests {
         refused("parts do not add up", &|p| (p.n_rows, p.parts[0].n_rows) = (usize::MAX, 3));
         refused("range", &|p| p.ranges[0] = Some((1.0, 0.0)));
         refused("sum of squares", &|p| p.second[0][2] = -1.0);
+
+        // Numbers that pass and make no sense: the M-step may refuse them, and must not panic.
+        let wild = [0.0, -0.0, 1e308, -1e308, 5e-324, 1e-200, 1e155, -3.0];
+        for (i, &x) in wild.iter().enumerate() {
+            for &y in &wild[..=i] {
+                for place in 0..6 {
+                    let mut p = payload();
+                    let table = [&mut p.pivot, &mut p.first, &mut p.second].into_iter().nth(place / 2).unwrap();
+                    (table[0][place % 2], table[1][1]) = (x, y);
+                    (p.scale[place % 2], p.shift[0]) = (y.abs().max(5e-324), x);
+                    if let Ok(statistics) = p.build() {
+                        let _ = crate::distributed::m_step(&saved, &statistics, false);
+                    }
+                }
+            }
+        }
     }
 }

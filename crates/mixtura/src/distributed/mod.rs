@@ -88,7 +88,7 @@ impl Statistics {
 
     /// Used rows of all parts.
     pub fn n_rows(&self) -> usize {
-        self.parts.iter().map(|p| p.n_rows).sum()
+        self.parts.iter().fold(0, |n, p| n.saturating_add(p.n_rows))
     }
 
     /// The parts, in an order that does not depend on the order of merging.

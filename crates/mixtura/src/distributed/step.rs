@@ -1,6 +1,6 @@
 //! The M-step of a distributed iteration: statistics of all parts in, the next model with an honest record out.
 
-use mixtura_kernels::cholesky::{at, packed_len};
+use mixtura_kernels::cholesky::{at, factor, packed_len};
 
 use super::fingerprint::text_fingerprint;
 use super::{Statistics, standardised};
@@ -89,6 +89,9 @@ fn data_fingerprint(statistics: &Statistics) -> String {
 fn coordinates(statistics: &Statistics) -> Result<(Affine, Moments, Floor)> {
     let d = statistics.columns.len();
     let mut covariance = data_covariance(&statistics.expectation.stats.emission);
+    if covariance.iter().any(|c| !c.is_finite()) {
+        return Err(Error::Data("the rows are spread too widely for 64-bit numbers".into()));
+    }
     let mut affine = statistics.affine.clone();
     for j in 0..d {
         match statistics.ranges[j] {
@@ -113,6 +116,12 @@ fn coordinates(statistics: &Statistics) -> Result<(Affine, Moments, Floor)> {
     let ratio: Vec<f64> = (0..d).map(|j| statistics.affine.scale[j] / affine.scale[j]).collect();
     for i in 0..d {
         (0..=i).for_each(|j| covariance[at(i, j)] *= ratio[i] * ratio[j]);
+    }
+    // Rows have a covariance without negative eigenvalues, up to rounding; numbers that somebody made up may not.
+    let mut regular = covariance.clone();
+    (0..d).for_each(|i| regular[at(i, i)] += if regular[at(i, i)] > 0.0 { 1e-9 * regular[at(i, i)] } else { 1.0 });
+    if factor(&mut regular, d).is_err() {
+        return Err(Error::Data("no rows have these statistics: their covariance has a negative eigenvalue".into()));
     }
     let mut moments = statistics.expectation.stats.emission.clone();
     let len = moments.layout.len(d);
