@@ -141,6 +141,23 @@ fn weight_two_is_the_row_twice_where_the_batches_are_the_same() {
 }
 
 #[test]
+fn only_ratios_of_weights_move_the_parameters() {
+    let values = rows(9 * CHUNK_ROWS, false);
+    let run = |unit: f64| {
+        // The first chunks count for more, so that batches differ in weight.
+        let weights: Vec<f64> = (0..values.len() / 2).map(|i| unit * (1.0 + 3.0 * (-(i as f64) / 5e3).exp())).collect();
+        let table = Dense::new(&values[..], 2).unwrap().with_weights(weights).unwrap();
+        let (mut model, mut algorithm) = (start(Structure::Full), stepwise(5));
+        (0..2).for_each(|_| {
+            algorithm.step(&mut model, &mut Threads::new(&table)).unwrap();
+        });
+        model
+    };
+    // Rounding of sums of 4,096 terms, 18 times.
+    same(&run(1.0), &run(1e-5), 1e-11);
+}
+
+#[test]
 fn the_seed_decides_and_the_threads_do_not() {
     let values = rows(11 * CHUNK_ROWS + 3, false);
     let table = Dense::new(&values[..], 2).unwrap();
