@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use mixtura::distributed::m_step;
+use mixtura::distributed::{StepOptions, m_step};
 use mixtura::persist::{SavedModel, StatusRecord, StepRecord};
 use serde::Serialize;
 
@@ -13,6 +13,7 @@ const EXAMPLES: &str = "\
 Examples:
   mixtura mstep model.json all.stats.json                   writes next.mixtura.json
   mixtura mstep model.json all.stats.json --out model.json  in place
+  mixtura mstep model.json today.stats.json --model-rows 50000 --out model.json
 
 A whole fit, three parts at a time on three processes, until less than 0.001 nats remain:
   while true; do
@@ -36,6 +37,9 @@ pub(crate) struct Args {
     /// Take statistics of other rows or other parts than those of the model's last step
     #[arg(long)]
     other_rows: bool,
+    /// Count the model itself as this many rows, for streams: it stands for all rows before these
+    #[arg(long, value_name = "N", default_value_t = 0.0)]
+    model_rows: f64,
     /// Model file to write
     #[arg(long, value_name = "FILE", default_value = "next.mixtura.json")]
     out: String,
@@ -68,7 +72,8 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let saved = model_file::read(&args.model)?;
     let statistics = stats_file::read(&args.statistics)?;
     let name = args.statistics.display().to_string();
-    let next = m_step(&saved, &statistics, args.other_rows).map_err(|error| Failure::about(&name, &error))?;
+    let options = StepOptions { other_rows: args.other_rows, model_weight: args.model_rows };
+    let next = m_step(&saved, &statistics, options).map_err(|error| Failure::about(&name, &error))?;
     output::write(Some(&args.out), |out| out.write_all(next.to_json().as_bytes()))?;
     match &next.record.step {
         Some(step) if args.json => output::json(&Figures {
@@ -97,6 +102,9 @@ fn words(step: &StepRecord, next: &SavedModel, args: &Args) -> String {
         args.model.display()
     );
     match step.gain {
+        None if step.model_weight > 0.0 => {
+            text.push_str(&format!("the model counts as {} rows\n", step.model_weight));
+        }
         None => text.push_str("gain            unknown at the first step over these parts\n"),
         Some(gain) => text.push_str(&format!("gain            {gain:.3e}  (nats, over the step before)\n")),
     }

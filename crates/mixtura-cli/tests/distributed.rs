@@ -254,3 +254,28 @@ fn the_documented_loop_runs() {
     let whole = number(&folder.run(fit).json()["log_likelihood"]);
     assert!((ours - whole).abs() < 5e-3, "{ours} {whole}");
 }
+
+#[test]
+fn a_model_follows_a_stream_and_remembers() {
+    let folder = Folder::new();
+    folder.write("d.csv", two_components(400));
+    folder.run("fit d.csv -k 2 --covariance full --out m.json --quiet").ok();
+    // New rows, from the first component only: with a memory of 400 rows its weight grows to what all 440 rows say.
+    let far = |line: &&str| line.split(',').map(|x| x.parse::<f64>().unwrap()).sum::<f64>() > 5.0;
+    let text = two_components(400);
+    let near: Vec<&str> = text.lines().skip(1).filter(|line| !far(line)).take(40).collect();
+    folder.write("new.csv", format!("a,b\n{}\n", near.join("\n")));
+    let before = model(&folder, "m.json");
+    folder.run("estep m.json new.csv").ok();
+    let out = folder.run("mstep m.json new.stats.json --model-rows 400 --out m.json --json").json();
+    assert!(out["gain"].is_null() && out["status"]["detail"].as_str().unwrap().contains("counted as 400 rows"));
+    let after = model(&folder, "m.json");
+    let k = usize::from(before.model.weights()[1] > before.model.weights()[0]);
+    let want = (400.0 * before.model.weights()[k] + 40.0) / 440.0;
+    // The clusters are 7 standard deviations apart: a row's responsibilities are 0 and 1 to about 1e-3.
+    assert!((after.model.weights()[k] - want).abs() < 1e-3, "{} {want}", after.model.weights()[k]);
+    // The next rows of the stream need no leave, a negative memory gets none.
+    folder.run("estep m.json d.csv").ok();
+    assert!(folder.run("mstep m.json d.stats.json --model-rows 440").ok().out.contains("440 rows"));
+    folder.run("mstep m.json d.stats.json --model-rows=-1").refused(2, &["-1"]);
+}

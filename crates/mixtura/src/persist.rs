@@ -75,6 +75,9 @@ pub struct StepRecord {
     pub parts: usize,
     /// A fingerprint of the parts.
     pub rows: String,
+    /// Weight with which the model before the step counted as rows.
+    #[serde(default)]
+    pub model_weight: f64,
 }
 
 /// The data of a fit.

@@ -1,7 +1,7 @@
 //! An iteration in pieces is the iteration of one process, and statistics that do not belong together are refused.
 
 use mixtura::data::Dense;
-use mixtura::distributed::{Statistics, e_step, m_step, merge};
+use mixtura::distributed::{Statistics, StepOptions, e_step, merge};
 use mixtura::family::gaussian::{Gaussian, Structure};
 use mixtura::fit::{Init, Method};
 use mixtura::persist::{Record, SavedModel};
@@ -11,6 +11,14 @@ use mixtura_testkit::oracle::gaussian_log_density;
 use mixtura_testkit::rows::Random;
 
 const K: usize = 3;
+
+fn m_step(saved: &SavedModel, statistics: &Statistics, other_rows: bool) -> Result<SavedModel> {
+    mixtura::distributed::m_step(saved, statistics, StepOptions { other_rows, ..StepOptions::default() })
+}
+
+fn remember(saved: &SavedModel, statistics: &Statistics, model_weight: f64) -> Result<SavedModel> {
+    mixtura::distributed::m_step(saved, statistics, StepOptions { model_weight, ..StepOptions::default() })
+}
 
 /// What the rows are like, apart from their structure.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -350,4 +358,39 @@ fn a_column_without_values_in_one_part_only_is_fine() {
     refused(m_step(&saved, &all[0].1, false), &["'x1'", "no value"]);
     let text = all[0].1.to_json();
     assert_eq!(Statistics::from_json(&text).unwrap().to_json(), text);
+}
+
+#[test]
+fn a_model_that_counts_as_rows_is_remembered() {
+    // One component in two dimensions: mean and covariance of N rows that are exactly the model's and three more.
+    let (mean, covariance, n) = ([1.0, -2.0], [2.0, 0.5, 0.5, 1.0], 40.0);
+    let bank = Gaussian::new(Structure::Full, 2, mean.to_vec(), covariance.to_vec()).unwrap();
+    let saved = save(Mixture::equal(bank));
+    let rows = [[2.0, 2.0], [0.5, -3.0], [4.0, 0.0]];
+    let stats = e_step(&saved, &Dense::new(rows.concat(), 2).unwrap(), "x.csv").unwrap();
+    let next = remember(&saved, &stats, n).unwrap();
+    let want: Vec<f64> = (0..2).map(|j| (n * mean[j] + rows.iter().map(|r| r[j]).sum::<f64>()) / (n + 3.0)).collect();
+    for a in 0..4 {
+        let (i, j) = (a / 2, a % 2);
+        let old = covariance[a] + (mean[i] - want[i]) * (mean[j] - want[j]);
+        let new: f64 = rows.iter().map(|r| (r[i] - want[i]) * (r[j] - want[j])).sum();
+        let ours = next.model.emission().covariance(0)[a];
+        assert!((ours - (n * old + new) / (n + 3.0)).abs() < 1e-13, "{a}: {ours}");
+    }
+    assert!(next.model.emission().mean(0).iter().zip(&want).all(|(x, y)| (x - y).abs() < 1e-14));
+    // A memory of very many rows keeps the model, in every structure; other rows need no leave.
+    let data = Data::new(Kind::Missing, 300, 3);
+    for structure in Structure::ALL {
+        let saved = begin(structure, &data);
+        let all = pieces(&saved, &data, &[100]);
+        let next = remember(&saved, &all[0].1, 1e15).unwrap();
+        // 100 rows against 1e15, each some 10 standard deviations off at most; spherical covariances are the widest's.
+        let sd = if structure == Structure::Spherical { vec![250.0; 3] } else { spread(&data) };
+        same(structure.name(), &next.model, &saved.model, &sd, 1e-11);
+        let again = e_step(&next, &data.part(100, 300), "b.csv").unwrap();
+        let step = remember(&next, &again, 100.0).unwrap().record.step.unwrap();
+        assert_eq!((step.steps, step.gain, step.model_weight), (1, None, 100.0));
+    }
+    refused(remember(&saved, &stats, -1.0), &["-1"]);
+    refused(remember(&saved, &stats, f64::INFINITY), &["inf"]);
 }

@@ -246,7 +246,7 @@ mod tests {
                     (table[0][place % 2], table[1][1]) = (x, y);
                     (p.scale[place % 2], p.shift[0]) = (y.abs().max(5e-324), x);
                     if let Ok(statistics) = p.build() {
-                        let _ = crate::distributed::m_step(&saved, &statistics, false);
+                        let _ = crate::distributed::m_step(&saved, &statistics, Default::default());
                     }
                 }
             }

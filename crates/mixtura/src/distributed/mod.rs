@@ -7,7 +7,7 @@
 //! are shifted by the mixture's mean and divided by powers of two next to its standard deviations.
 //!
 //! ```
-//! use mixtura::distributed::{e_step, m_step, merge};
+//! use mixtura::distributed::{StepOptions, e_step, m_step, merge};
 //! use mixtura::persist::{Record, SavedModel};
 //! use mixtura::{GaussianMixture, data::Dense};
 //!
@@ -17,7 +17,7 @@
 //! let a = e_step(&saved, &Dense::new(&rows[..3], 1)?, "a.csv")?;
 //! let b = e_step(&saved, &Dense::new(&rows[3..], 1)?, "b.csv")?;
 //! let all = merge(vec![("a.json".into(), a), ("b.json".into(), b)], false)?;
-//! let next = m_step(&saved, &all, false)?;
+//! let next = m_step(&saved, &all, StepOptions::default())?;
 //! assert_eq!(next.record.data.n_rows, 8);
 //! # Ok::<(), mixtura::Error>(())
 //! ```
@@ -27,7 +27,7 @@ mod fingerprint;
 mod step;
 
 pub use fingerprint::{model_fingerprint, rows_fingerprint};
-pub use step::m_step;
+pub use step::{StepOptions, m_step};
 
 use std::collections::HashMap;
 

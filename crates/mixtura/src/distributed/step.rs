@@ -6,12 +6,23 @@ use super::fingerprint::text_fingerprint;
 use super::{Statistics, standardised};
 use crate::data::{Affine, constant_scale, power_of_two};
 use crate::error::{Error, Result};
-use crate::family::Health;
-use crate::family::gaussian::{Floor, Structure};
+use crate::family::gaussian::{Floor, Gaussian, Structure};
+use crate::family::{Emission, Health};
 use crate::fit::StatusKind;
-use crate::model::LatentModel;
+use crate::model::{LatentModel, Mixture, MixtureStats};
 use crate::persist::{CertificateRecord, ComponentRecord, DataRecord, Record, SavedModel, StatusRecord, StepRecord};
 use crate::stats::{Layout, Moments, Statistic};
+
+/// What is left to the caller of [`m_step`].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StepOptions {
+    /// Take statistics of other rows or other parts than those of the model's last step.
+    pub other_rows: bool,
+    /// The model itself counts as rows of this total weight: its own expected statistics join those of the rows. 0 is an
+    /// iteration of EM; more is for streams, where each step brings new rows and the model stands for all earlier ones
+    /// (online EM, Cappé & Moulines 2009, with step size Σw / (Σw + this)).
+    pub model_weight: f64,
+}
 
 /// The model after one M-step from statistics of all parts.
 ///
@@ -23,10 +34,15 @@ use crate::stats::{Layout, Moments, Statistic};
 /// # Errors
 /// If these are statistics of another model, or no valid parameters follow from them; unless `other_rows`, also if the
 /// model came from a distributed step over other rows or other parts.
-pub fn m_step(saved: &SavedModel, statistics: &Statistics, other_rows: bool) -> Result<SavedModel> {
+pub fn m_step(saved: &SavedModel, statistics: &Statistics, options: StepOptions) -> Result<SavedModel> {
+    let StepOptions { other_rows, model_weight } = options;
+    if !(model_weight >= 0.0 && model_weight.is_finite()) {
+        return Err(Error::Usage(format!("the model is to count as {model_weight} rows: use a number ≥ 0")));
+    }
     statistics.check_model(saved)?;
     let rows = data_fingerprint(statistics);
-    let before = saved.record.step.as_ref();
+    // A step that counted the model as rows begins a new series, and is not compared with others.
+    let before = saved.record.step.as_ref().filter(|step| model_weight == 0.0 && step.model_weight == 0.0);
     if let Some(step) = before.filter(|step| step.rows != rows && !other_rows) {
         return Err(Error::Data(format!(
             "these statistics are of another data set than the model's last step ({} now, {} then): bring back all parts, or use --other-rows",
@@ -36,13 +52,15 @@ pub fn m_step(saved: &SavedModel, statistics: &Statistics, other_rows: bool) -> 
     }
     let before = before.filter(|step| step.rows == rows);
 
-    let (affine, moments, floor) = coordinates(statistics)?;
+    let mut stats = statistics.expectation.stats.clone();
+    if model_weight > 0.0 {
+        stats.merge(&own_statistics(&standardised(&saved.model, &statistics.affine)?, model_weight));
+    }
+    let (affine, moments, floor) = coordinates(statistics, stats.emission)?;
     let mut model = standardised(&saved.model, &affine)?;
     let bank = model.emission().clone().with_floor(floor);
     model = model.with_emission(bank);
-    let mut stats = statistics.expectation.stats.clone();
-    stats.emission = moments;
-    let health = model.m_step(&stats)?;
+    let health = model.m_step(&MixtureStats { counts: stats.counts, emission: moments })?;
     let original = model.emission().map(&affine, false)?;
     let model = model.with_emission(original);
 
@@ -58,9 +76,32 @@ pub fn m_step(saved: &SavedModel, statistics: &Statistics, other_rows: bool) -> 
         nats_remaining: gain.and_then(|now| remaining(before.and_then(|step| step.gain), now, rounding)),
         parts: statistics.parts.len(),
         rows,
+        model_weight,
     };
     let record = record(saved, statistics, &health, step, affine, model.n_free_parameters());
     Ok(SavedModel { model, columns: saved.columns.clone(), record })
+}
+
+/// The statistics that rows of this total weight are expected to have under the model: a component's count, mean and
+/// covariance are exactly its parameters.
+fn own_statistics(model: &Mixture<Gaussian>, weight: f64) -> MixtureStats<Moments> {
+    let mut stats = model.empty_stats();
+    let d = model.emission().n_features();
+    for (k, w) in model.weights().iter().enumerate() {
+        let n = weight * w;
+        stats.counts[k] = n;
+        stats.emission.weight[k] = n;
+        let covariance = model.emission().covariance(k);
+        let layout = stats.emission.layout;
+        let (_, second) = stats.emission.component_mut(k);
+        for i in 0..d {
+            match layout {
+                Layout::Diagonal => second[i] = n * covariance[i * d + i],
+                Layout::Full => (0..=i).for_each(|j| second[at(i, j)] = n * covariance[i * d + j]),
+            }
+        }
+    }
+    stats
 }
 
 /// Aitken's estimate of the nats still to be gained, from two gains of plain EM steps (Böhning et al. 1994); nothing remains
@@ -86,9 +127,9 @@ fn data_fingerprint(statistics: &Statistics) -> String {
 
 /// The coordinates in which a fit of the same rows would take its M-step, the moments in them, and the floor: the unit of a
 /// column is the power of two next to the standard deviation of the *data*. Powers of two: nothing is rounded.
-fn coordinates(statistics: &Statistics) -> Result<(Affine, Moments, Floor)> {
+fn coordinates(statistics: &Statistics, mut moments: Moments) -> Result<(Affine, Moments, Floor)> {
     let d = statistics.columns.len();
-    let mut covariance = data_covariance(&statistics.expectation.stats.emission);
+    let mut covariance = data_covariance(&moments);
     if covariance.iter().any(|c| !c.is_finite()) {
         return Err(Error::Data("the rows are spread too widely for 64-bit numbers".into()));
     }
@@ -101,7 +142,10 @@ fn coordinates(statistics: &Statistics) -> Result<(Affine, Moments, Floor)> {
                     "column '{column}' has no value in any part: nothing can be learned of it"
                 )));
             }
-            Some((low, high)) if low == high => {
+            // The rows have one value; a model that counts as rows may have seen others.
+            Some((low, high))
+                if low == high && is_noise(covariance[at(j, j)], affine.scale[j], constant_scale(low)) =>
+            {
                 affine.scale[j] = constant_scale(low);
                 // Rounding leaves a trace of variance where the data have none.
                 (0..d).for_each(|i| covariance[at(i.max(j), i.min(j))] = 0.0);
@@ -123,7 +167,6 @@ fn coordinates(statistics: &Statistics) -> Result<(Affine, Moments, Floor)> {
     if factor(&mut regular, d).is_err() {
         return Err(Error::Data("no rows have these statistics: their covariance has a negative eigenvalue".into()));
     }
-    let mut moments = statistics.expectation.stats.emission.clone();
     let len = moments.layout.len(d);
     for (n, x) in moments.pivot.iter_mut().enumerate() {
         *x *= ratio[n % d];
@@ -142,6 +185,11 @@ fn coordinates(statistics: &Statistics) -> Result<(Affine, Moments, Floor)> {
         }
     }
     Ok((affine, moments, Floor::relative(&covariance, d)))
+}
+
+/// Whether a variance, in units of `scale`², is no more than the made-up one of a constant column of size `constant`.
+fn is_noise(variance: f64, scale: f64, constant: f64) -> bool {
+    variance.sqrt() * scale <= 1e-4 * constant
 }
 
 /// Covariance (packed) of all rows together: the moments of all components about one pivot. A diagonal layout knows its
@@ -192,8 +240,12 @@ fn record(
         format!("component {k} {what}; ")
     });
     let left = step.nats_remaining.map_or_else(String::new, |nats| format!("; about {nats:.2e} nats remain"));
+    let own = match step.model_weight {
+        0.0 => String::new(),
+        w => format!(" and the model before it, counted as {w} rows"),
+    };
     let detail = format!(
-        "{trouble}M-step {} of distributed EM, from {}{left}; the log-likelihood and the criteria are those of the parameters before the step, and ICL is given as BIC",
+        "{trouble}M-step {} of distributed EM, from {}{own}{left}; the log-likelihood and the criteria are those of the parameters before the step, and ICL is given as BIC",
         step.steps,
         parts(step.parts, statistics.n_rows())
     );
