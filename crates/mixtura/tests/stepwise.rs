@@ -81,7 +81,7 @@ fn fixed_points_stay() {
 
 #[test]
 fn the_batch_objective_is_reached() {
-    for (n, sorted) in [(800, false), (9 * CHUNK_ROWS + 77, false), (20 * CHUNK_ROWS, true)] {
+    for (n, sorted) in [(800, false), (9 * CHUNK_ROWS + 77, false), (10 * CHUNK_ROWS, true)] {
         let values = rows(n, sorted);
         let table = Dense::new(&values[..], 2).unwrap();
         for structure in Structure::ALL {
