@@ -1,29 +1,9 @@
 //! A fingerprint of the rows of a fit, so that a model file tells whether it was made from given data.
 
-use mixtura::data::{Source, for_each_row};
+pub(crate) use mixtura::distributed::rows_fingerprint as fingerprint;
 use sha2::{Digest, Sha256};
 
-/// SHA-256, as lower-case hex, over the number of columns (8 bytes) and then for every used row its cells and weight as
-/// 64-bit floats and its known component (−1 where there is none) as a 64-bit integer, all little-endian. Every missing
-/// cell counts as the same NaN.
-pub(crate) fn fingerprint(source: &dyn Source) -> mixtura::Result<String> {
-    let mut hash = Sha256::new();
-    hash.update((source.n_features() as u64).to_le_bytes());
-    for_each_row(source, |_, row, weight, known| {
-        for &x in row {
-            hash.update(if x.is_nan() { f64::NAN } else { x }.to_le_bytes());
-        }
-        hash.update(weight.to_le_bytes());
-        hash.update(known.map_or(-1, |k| k as i64).to_le_bytes());
-    })?;
-    Ok(hex(hash))
-}
-
-/// The same over a text.
+/// SHA-256 of a text, as lower-case hex.
 pub(crate) fn of_text(text: &str) -> String {
-    hex(Sha256::new_with_prefix(text))
-}
-
-fn hex(hash: Sha256) -> String {
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -92,7 +92,7 @@ fn target(args: &Args) -> Result<Option<String>, Failure> {
 }
 
 /// The name of a data file without folder, `.gz` and extension.
-fn stem(file: &str) -> String {
+pub(crate) fn stem(file: &str) -> String {
     if file == "-" {
         return "stdin".to_owned();
     }

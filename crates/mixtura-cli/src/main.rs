@@ -6,13 +6,16 @@ mod cluster;
 mod completions;
 mod data;
 mod describe;
+mod estep;
 mod failure;
 mod fingerprint;
 mod fit;
 mod fit_json;
 mod flags;
 mod interrupt;
+mod merge;
 mod model_file;
+mod mstep;
 mod output;
 mod predict;
 mod progress;
@@ -20,6 +23,7 @@ mod sample;
 mod score;
 mod search;
 mod select;
+mod stats_file;
 
 use std::process::ExitCode;
 
@@ -51,6 +55,9 @@ enum Command {
     Sample(sample::Args),
     Describe(describe::Args),
     Cluster(cluster::Args),
+    Estep(estep::Args),
+    Merge(merge::Args),
+    Mstep(mstep::Args),
     Completions(completions::Args),
 }
 
@@ -64,6 +71,9 @@ fn main() -> ExitCode {
         Command::Sample(args) => sample::run(args),
         Command::Describe(args) => describe::run(args),
         Command::Cluster(args) => cluster::run(args),
+        Command::Estep(args) => estep::run(args),
+        Command::Merge(args) => merge::run(args),
+        Command::Mstep(args) => mstep::run(args),
         Command::Completions(args) => completions::run(args),
     });
     match outcome {

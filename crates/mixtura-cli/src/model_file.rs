@@ -14,12 +14,12 @@ const MOST_BYTES: u64 = 2 << 30;
 
 /// A saved model.
 pub(crate) fn read(path: &Path) -> Result<SavedModel, Failure> {
-    SavedModel::from_json(&text(path)?).map_err(|error| Failure::about(&path.display().to_string(), &error))
+    SavedModel::from_json(&text(path, "model")?).map_err(|error| Failure::about(&path.display().to_string(), &error))
 }
 
 /// Parameters to start from: a model file, the `--json` output of a fit, or the parameters alone.
 pub(crate) fn read_start(path: &Path) -> Result<SavedModel, Failure> {
-    let text = text(path)?;
+    let text = text(path, "model")?;
     let name = path.display().to_string();
     let wrong = |error: serde_json::Error| {
         Failure::new(UNUSABLE, format!("{name}: these are no parameters of a mixture ({error})"))
@@ -36,15 +36,16 @@ pub(crate) fn read_start(path: &Path) -> Result<SavedModel, Failure> {
     Ok(SavedModel { model, columns: parameters.columns, record: mixtura::persist::Record::default() })
 }
 
-fn text(path: &Path) -> Result<String, Failure> {
+/// The text of a file of mixtura's own, of the kind that refusals name.
+pub(crate) fn text(path: &Path, kind: &str) -> Result<String, Failure> {
     let name = path.display();
     let io = |error: std::io::Error| Failure::new(IO, format!("cannot read {name}: {error}"));
     let file = File::open(path).map_err(io)?;
     let mut bytes = Vec::new();
     file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
     if bytes.len() as u64 > MOST_BYTES {
-        return Err(Failure::new(UNUSABLE, format!("{name}: a model file of more than 2 GiB is none of mixtura's")));
+        return Err(Failure::new(UNUSABLE, format!("{name}: a {kind} file of more than 2 GiB is none of mixtura's")));
     }
     String::from_utf8(bytes)
-        .map_err(|_| Failure::new(UNUSABLE, format!("{name}: this is not a model file (not UTF-8 text)")))
+        .map_err(|_| Failure::new(UNUSABLE, format!("{name}: this is not a {kind} file (not UTF-8 text)")))
 }

@@ -71,14 +71,19 @@ pub(crate) fn spare_inputs(out: Option<&String>, inputs: &[&Path]) -> Result<(),
 
 /// Refuses, before any work is done, a model's target that cannot be written or is somebody's other file.
 pub(crate) fn check_target(path: &str) -> Result<(), Failure> {
+    check_target_of(path, "model")
+}
+
+/// The same for a file of mixtura's of any kind: model or statistics.
+pub(crate) fn check_target_of(path: &str, kind: &str) -> Result<(), Failure> {
     let target = Path::new(path);
     match fs::metadata(target) {
-        Ok(kind) if kind.is_dir() => {
+        Ok(found) if found.is_dir() => {
             Err(Failure::new(IO, format!("cannot write {path}: it is a folder; choose a file with --out")))
         }
-        Ok(kind) if kind.is_file() && kind.len() > 0 && !is_model(target) => Err(Failure::new(
+        Ok(found) if found.is_file() && found.len() > 0 && !is_ours(target, kind) => Err(Failure::new(
             IO,
-            format!("{path} exists and is not a mixtura model: it is left alone; choose another file with --out"),
+            format!("{path} exists and is not a mixtura {kind} file: it is left alone; choose another file with --out"),
         )),
         Ok(_) => Ok(()),
         Err(_) => {
@@ -94,9 +99,9 @@ pub(crate) fn check_target(path: &str) -> Result<(), Failure> {
     }
 }
 
-/// Whether a file begins as model files do. One that cannot be read is nobody's to overwrite.
-fn is_model(path: &Path) -> bool {
+/// Whether a file begins as files of that kind do. One that cannot be read is nobody's to overwrite.
+fn is_ours(path: &Path, kind: &str) -> bool {
     let mut head = Vec::new();
     let read = File::open(path).and_then(|file| file.take(200).read_to_end(&mut head));
-    read.is_ok() && String::from_utf8_lossy(&head).contains("\"mixtura-model\"")
+    read.is_ok() && String::from_utf8_lossy(&head).contains(&format!("\"mixtura-{kind}\""))
 }

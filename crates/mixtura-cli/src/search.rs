@@ -60,7 +60,8 @@ pub(crate) struct Search {
     /// Add this to every variance, in the data's units squared, in place of the relative floor
     #[arg(long, value_name = "ABS")]
     reg_covar: Option<f64>,
-    /// squarem: EM with guarded extrapolation, the same optima in fewer passes; em: plain EM
+    /// squarem: EM with guarded extrapolation, the same optima in fewer passes; em: plain EM; stepwise: two
+    /// passes of stepwise (online) EM first, for many rows or a saved model that should follow new ones
     #[arg(long, value_name = "NAME", default_value = "squarem", value_parser = flags::method)]
     algorithm: Method,
     /// What to do with a collapsing component: floor, reset, drop, refuse

@@ -135,7 +135,8 @@ fn a_checkpoint_of_something_else_is_refused_and_kept() {
     let folder = Folder::new();
     folder.write("d.csv", slow(3000));
     folder.write("e.csv", slow(2999));
-    let args = "fit d.csv -k 6 --covariance full --tolerance 0 --max-iter 1000000 --checkpoint c.json --checkpoint-every 0";
+    let args =
+        "fit d.csv -k 6 --covariance full --tolerance 0 --max-iter 1000000 --checkpoint c.json --checkpoint-every 0";
     let mut child =
         folder.command(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     while !folder.names().contains(&"c.json".to_owned()) {

@@ -59,7 +59,14 @@ pub(crate) fn doubts(model: &SavedModel) -> Vec<String> {
     let k = certificate.components.len();
     let mut out = Vec::new();
     if record.status.kind == StatusKind::IterationLimit.name() {
-        out.push("the fit has not converged: raise --max-iter".to_owned());
+        match &record.step {
+            None => out.push("the fit has not converged: raise --max-iter".to_owned()),
+            Some(step) if step.model_weight == 0.0 => {
+                out.push("the fit has not converged: go on with estep, merge and mstep".to_owned());
+            }
+            // A stream has no end.
+            Some(_) => {}
+        }
     }
     if record.status.kind == StatusKind::Stopped.name() {
         out.push("the fit was interrupted: these are the parameters it had reached".to_owned());

@@ -20,4 +20,5 @@ pub const COLLAPSE: [(&str, Collapse); 4] =
     [("floor", Collapse::Floor), ("reset", Collapse::Reset), ("drop", Collapse::Drop), ("refuse", Collapse::Refuse)];
 
 /// The methods of the long runs and their names.
-pub const METHODS: [(&str, Method); 2] = [("squarem", Method::Squarem), ("em", Method::Em)];
+pub const METHODS: [(&str, Method); 3] =
+    [("squarem", Method::Squarem), ("em", Method::Em), ("stepwise", Method::Stepwise)];

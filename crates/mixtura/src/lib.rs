@@ -17,6 +17,7 @@
 pub mod algorithm;
 pub mod catalog;
 pub mod data;
+pub mod distributed;
 pub mod engine;
 mod error;
 pub mod family;

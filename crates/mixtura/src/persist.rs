@@ -54,6 +54,30 @@ pub struct Record {
     pub status: StatusRecord,
     /// How far it can be trusted.
     pub certificate: CertificateRecord,
+    /// Where the model comes from an M-step over statistics files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<StepRecord>,
+}
+
+/// What a distributed M-step knows of itself and the step before it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepRecord {
+    /// Steps in a row over the same parts.
+    pub steps: usize,
+    /// Log-likelihood of the parameters *before* this step, nats.
+    pub log_likelihood: f64,
+    /// How much higher that is than before the previous step; null at the first.
+    pub gain: Option<f64>,
+    /// Aitken's estimate, from two gains, of what further steps would gain; null where there is none.
+    pub nats_remaining: Option<f64>,
+    /// Number of parts.
+    pub parts: usize,
+    /// A fingerprint of the parts.
+    pub rows: String,
+    /// Weight with which the model before the step counted as rows.
+    #[serde(default)]
+    pub model_weight: f64,
 }
 
 /// The data of a fit.
@@ -178,6 +202,7 @@ impl Record {
             iterations: fit.iterations,
             status: StatusRecord { kind: fit.status.kind.name().to_owned(), detail: fit.status.detail.clone() },
             certificate: CertificateRecord::of(&fit.certificate),
+            step: None,
         }
     }
 }

@@ -17,8 +17,8 @@ impl<M: LatentModel> Algorithm<M> for Batch {
         Ok(Step { objective, health, remaining: Remaining::FromIncrements })
     }
 
-    fn state(&self) -> Vec<Vec<f64>> {
-        Vec::new()
+    fn state(&self) -> Option<Vec<Vec<f64>>> {
+        Some(Vec::new())
     }
 
     fn restore(&mut self, _model: &M, state: &[Vec<f64>]) -> bool {

@@ -2,9 +2,11 @@
 
 mod batch;
 mod squarem;
+mod stepwise;
 
 pub use batch::Batch;
 pub use squarem::Squarem;
+pub use stepwise::{ALPHA, Stepwise, StepwiseFirst};
 
 use crate::engine::Engine;
 use crate::error::Result;
@@ -29,6 +31,8 @@ pub enum Remaining {
     FromIncrements,
     /// Not in this step: its increment is no plain EM step's.
     Unknown,
+    /// Nothing: the step's objective is that of no one set of parameters (a pass of stepwise EM).
+    Incomparable,
     /// This many.
     Nats(f64),
 }
@@ -41,8 +45,9 @@ pub trait Algorithm<M: LatentModel> {
     /// If the E-step cannot run or no valid parameters exist.
     fn step(&mut self, model: &mut M, engine: &mut dyn Engine<M>) -> Result<Step>;
 
-    /// Everything it carries from one step to the next, as lists of numbers: what a checkpoint keeps.
-    fn state(&self) -> Vec<Vec<f64>>;
+    /// Everything it carries from one step to the next, as lists of numbers: what a checkpoint keeps. `None` while that
+    /// cannot be kept; a run that is cut short then begins again.
+    fn state(&self) -> Option<Vec<Vec<f64>>>;
     /// Takes a state back; `model` has the parameters of that moment. Says whether the state was one of its own: if not,
     /// nothing has changed.
     fn restore(&mut self, model: &M, state: &[Vec<f64>]) -> bool;

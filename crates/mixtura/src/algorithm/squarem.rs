@@ -110,14 +110,14 @@ impl<M: LatentModel + Unconstrained> Algorithm<M> for Squarem<M> {
         Ok(Step { objective, health, remaining })
     }
 
-    fn state(&self) -> Vec<Vec<f64>> {
-        match &self.phase {
+    fn state(&self) -> Option<Vec<Vec<f64>>> {
+        Some(match &self.phase {
             Phase::First => vec![vec![self.reach]],
             Phase::Second { origin, objective } => vec![vec![self.reach], vec![*objective], origin.clone()],
             Phase::Jumped { fallback, objective } => {
                 vec![vec![self.reach], vec![*objective], Vec::new(), fallback.parameters()]
             }
-        }
+        })
     }
 
     fn restore(&mut self, model: &M, state: &[Vec<f64>]) -> bool {

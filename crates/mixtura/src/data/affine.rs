@@ -101,11 +101,7 @@ pub fn standardize<'a>(source: &'a dyn Source, names: &[String]) -> Result<Stand
         if low[j] == high[j] {
             // A constant column has no scale of its own but its value, as far as its square stays a number.
             affine.shift[j] = low[j];
-            affine.scale[j] = power_of_two(if low[j] == 0.0 {
-                1.0
-            } else {
-                low[j].abs().clamp(1.0 / LARGEST_CONSTANT, LARGEST_CONSTANT)
-            });
+            affine.scale[j] = constant_scale(low[j]);
             continue;
         }
         let sd = (square[j] / observed[j]).sqrt();
@@ -125,9 +121,45 @@ pub fn standardize<'a>(source: &'a dyn Source, names: &[String]) -> Result<Stand
     Ok(Standardized { source, labelled: true, inverse, affine, variances, observed, total_weight })
 }
 
-/// The power of two nearest to a positive number; 1 for 0.
-fn power_of_two(x: f64) -> f64 {
-    if x == 0.0 { 1.0 } else { 2.0_f64.powi((x.log2().round() as i32).clamp(-1020, 1020)) }
+/// The same rows through a given map, measured in one pass: columns may lack every value.
+///
+/// # Errors
+/// If the source cannot be read.
+pub fn standardize_by(source: &dyn Source, affine: Affine) -> Result<Standardized<'_>> {
+    let d = source.n_features();
+    let (mut observed, mut mean, mut square) = (vec![0.0; d], vec![0.0; d], vec![0.0; d]);
+    let mut total_weight = 0.0;
+    for_each_row(source, |_, row, w, _| {
+        total_weight += w;
+        for j in (0..d).filter(|&j| !row[j].is_nan()) {
+            let x = (row[j] - affine.shift[j]) / affine.scale[j];
+            observed[j] += w;
+            mean[j] += w * x;
+            square[j] += w * x * x;
+        }
+    })?;
+    let variances = (0..d).map(|j| {
+        let m = mean[j] / f64::max(observed[j], f64::MIN_POSITIVE);
+        (square[j] / f64::max(observed[j], f64::MIN_POSITIVE) - m * m).max(0.0)
+    });
+    let (variances, inverse) = (variances.collect(), affine.scale.iter().map(|s| 1.0 / s).collect());
+    Ok(Standardized { source, labelled: true, inverse, affine, variances, observed, total_weight })
+}
+
+/// The scale of a column whose values are all `value`.
+pub(crate) fn constant_scale(value: f64) -> f64 {
+    if value == 0.0 { 1.0 } else { power_of_two(value.abs().clamp(1.0 / LARGEST_CONSTANT, LARGEST_CONSTANT)) }
+}
+
+/// The power of two nearest (by its logarithm) to a positive number; 1 for 0. By the number's bits, so that every
+/// machine gives the same.
+pub(crate) fn power_of_two(x: f64) -> f64 {
+    if x == 0.0 {
+        return 1.0;
+    }
+    let exponent = ((x.to_bits() >> 52) & 0x7ff) as i32 - 1023;
+    let mantissa = f64::from_bits(x.to_bits() & ((1 << 52) - 1) | 1023 << 52);
+    2.0_f64.powi((exponent + i32::from(mantissa > std::f64::consts::SQRT_2)).clamp(-1020, 1020))
 }
 
 impl Standardized<'_> {

@@ -5,7 +5,8 @@ mod audit;
 mod dense;
 mod fold;
 
-pub use affine::{Affine, Standardized, standardize};
+pub use affine::{Affine, Standardized, standardize, standardize_by};
+pub(crate) use affine::{constant_scale, power_of_two};
 pub use audit::{Audit, audit};
 pub use dense::{Dense, Values};
 pub use fold::{Fold, Folds};

@@ -6,10 +6,10 @@ use rand::RngExt;
 use rayon::prelude::*;
 
 use super::certificate::{certify, order, place};
-use super::prepare::{Prepared, RESETS, STARTS};
+use super::prepare::{BATCHES, Prepared, RESETS, STARTS};
 use super::race::{DEFAULT_FIELD, RaceOptions, first_m_step, race};
 use super::{Control, Fit, Progress, Run, RunOptions, Status, StatusKind, run};
-use crate::algorithm::{Algorithm, Batch, Squarem};
+use crate::algorithm::{ALPHA, Algorithm, Batch, Squarem, Stepwise, StepwiseFirst};
 use crate::data::Source;
 use crate::engine::Threads;
 use crate::error::{Error, Result};
@@ -69,8 +69,13 @@ pub enum Method {
     Em,
     /// Guarded squared extrapolation: the same optima in fewer E-steps.
     Squarem,
+    /// A few passes of stepwise EM, then as `Squarem`: for many rows and starts that are far off, and for a saved model that
+    /// should follow new rows.
+    Stepwise,
 }
 
+/// Passes of stepwise EM before SQUAREM takes over: later ones gain less than SQUAREM does.
+const STEPWISE_PASSES: usize = 2;
 /// Resets per run: a model that goes on collapsing has too many components.
 const MOST_RESETS: usize = 10;
 
@@ -401,6 +406,10 @@ impl GaussianMixture {
         let algorithm: &mut dyn Algorithm<Mixture<Gaussian>> = match self.method {
             Method::Em => &mut Batch(Posterior::Soft),
             Method::Squarem => &mut Squarem::default(),
+            Method::Stepwise => {
+                let passes = Stepwise::new(ALPHA, self.seed.child(BATCHES).child(r as u64))?;
+                &mut StepwiseFirst::new(passes, STEPWISE_PASSES)
+            }
         };
         let control = control.within(&format!("run {r}"));
         run(start, &mut Threads::new(&data.data), algorithm, options, control, &mut policy)

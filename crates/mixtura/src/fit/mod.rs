@@ -78,6 +78,9 @@ pub struct Trace {
     pub nats_remaining: Vec<Option<f64>>,
     /// Iterations after which the policy dropped or reset a component: the objective may fall there.
     pub breaks: Vec<usize>,
+    /// The first so many objectives belong to passes of stepwise EM: each is a sum over parameters that changed on the way,
+    /// and compares with nothing.
+    pub incomparable: usize,
 }
 
 /// A fitted model and what is known about it.

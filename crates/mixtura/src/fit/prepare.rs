@@ -62,6 +62,7 @@ impl<'a> Prepared<'a> {
 pub(crate) const SAMPLE: u64 = 1;
 pub(crate) const STARTS: u64 = 2;
 pub(crate) const RESETS: u64 = 3;
+pub(crate) const BATCHES: u64 = 4;
 
 /// Most EM iterations for one Gaussian with missing cells; it converges at the rate of the missing information.
 const REFERENCE_ITERATIONS: usize = 100;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::checkpoint::Bits;
 use super::{Aitken, Control, Status, StatusKind, Trace};
-use crate::algorithm::Algorithm;
+use crate::algorithm::{Algorithm, Remaining};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::family::{ComponentHealth, Health};
@@ -55,7 +55,7 @@ impl<M: LatentModel> Run<M> {
     /// The largest fall of the objective between two iterations without a break.
     pub fn largest_decrease(&self) -> f64 {
         let objective = &self.trace.objective;
-        (1..objective.len())
+        (self.trace.incomparable + 1..objective.len())
             .filter(|t| !self.trace.breaks.contains(t))
             .map(|t| objective[t - 1] - objective[t])
             .fold(0.0, f64::max)
@@ -110,7 +110,12 @@ pub fn run<M: LatentModel>(
         }
         if state.iterations == options.max_iter {
             let left = state.remaining.map_or_else(
-                || "the gain per iteration is not shrinking yet".to_owned(),
+                || match state.trace.incomparable {
+                    n if n == state.iterations && n > 0 => {
+                        "passes of stepwise EM do not tell how much remains".to_owned()
+                    }
+                    _ => "the gain per iteration is not shrinking yet".to_owned(),
+                },
                 |r: f64| format!("about {r:.2e} nats remain"),
             );
             let detail = format!("stopped at the limit of {} iterations: {left}", state.iterations);
@@ -118,7 +123,7 @@ pub fn run<M: LatentModel>(
         }
         if control.interrupted() {
             if let Some(checkpoint) = control.checkpoint {
-                checkpoint.put(control.key(), &Saved::of(&state, algorithm), true);
+                Saved::of(&state, algorithm).iter().for_each(|saved| checkpoint.put(control.key(), saved, true));
             }
             let detail = format!("interrupted after {} iterations", state.iterations);
             break Status { kind: StatusKind::Stopped, detail };
@@ -126,7 +131,13 @@ pub fn run<M: LatentModel>(
         let step = algorithm.step(&mut state.model, engine)?;
         state.iterations += 1;
         state.health = step.health;
-        let estimate = state.rule.next(step.objective, step.remaining);
+        let estimate = if step.remaining == Remaining::Incomparable {
+            state.trace.incomparable = state.iterations;
+            state.rule.restart();
+            None
+        } else {
+            state.rule.next(step.objective, step.remaining)
+        };
         state.remaining = estimate.or(state.remaining);
         state.trace.objective.push(step.objective);
         state.trace.nats_remaining.push(estimate);
@@ -143,7 +154,7 @@ pub fn run<M: LatentModel>(
         if let Some(checkpoint) = control.checkpoint
             && (state.ended.is_some() || handed_in.elapsed() >= checkpoint.every())
         {
-            checkpoint.put(control.key(), &Saved::of(&state, algorithm), false);
+            Saved::of(&state, algorithm).iter().for_each(|saved| checkpoint.put(control.key(), saved, false));
             handed_in = Instant::now();
         }
     };
@@ -167,6 +178,7 @@ struct Saved {
     /// NaN where there was no estimate.
     nats_remaining: Bits,
     breaks: Vec<usize>,
+    incomparable: usize,
     /// Floor active, empty.
     health: Vec<(bool, bool)>,
     remaining: Bits,
@@ -176,20 +188,22 @@ struct Saved {
 }
 
 impl Saved {
-    fn of<M: LatentModel>(state: &State<M>, algorithm: &dyn Algorithm<M>) -> Self {
+    /// `None` while the algorithm cannot be kept.
+    fn of<M: LatentModel>(state: &State<M>, algorithm: &dyn Algorithm<M>) -> Option<Self> {
         let or_nan = |x: &Option<f64>| x.unwrap_or(f64::NAN);
-        Saved {
+        Some(Saved {
             model: Bits(state.model.parameters()),
-            algorithm: algorithm.state().into_iter().map(Bits).collect(),
+            algorithm: algorithm.state()?.into_iter().map(Bits).collect(),
             rule: Bits(state.rule.state().to_vec()),
             objective: Bits(state.trace.objective.clone()),
             nats_remaining: Bits(state.trace.nats_remaining.iter().map(or_nan).collect()),
             breaks: state.trace.breaks.clone(),
+            incomparable: state.trace.incomparable,
             health: state.health.iter().map(|h| (h.floor_active, h.empty)).collect(),
             remaining: Bits(vec![or_nan(&state.remaining)]),
             iterations: state.iterations,
             converged: state.ended.as_ref().map(|s| s.detail.clone()),
-        }
+        })
     }
 
     /// Leaves `state` and `algorithm` as they were; what does not fit them leaves the fresh start, which only costs time.
@@ -208,6 +222,7 @@ impl Saved {
                 objective: self.objective.0,
                 nats_remaining: self.nats_remaining.0.into_iter().map(or_none).collect(),
                 breaks: self.breaks,
+                incomparable: self.incomparable,
             },
             health: self.health.iter().map(|&(floor_active, empty)| ComponentHealth { floor_active, empty }).collect(),
             remaining: self.remaining.0.first().copied().and_then(or_none),
