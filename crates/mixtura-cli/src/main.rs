@@ -1,19 +1,28 @@
 //! The `mixtura` command: Gaussian mixtures fitted, explained, saved and used.
 
+mod anomaly;
 mod cluster;
+mod combine;
+mod compare;
 mod completions;
+mod condition;
 mod data;
+mod density;
 mod describe;
 mod failure;
 mod fingerprint;
 mod fit;
 mod fit_json;
 mod flags;
+mod impute;
 mod interrupt;
+mod marginal;
 mod model_file;
 mod output;
 mod predict;
 mod progress;
+mod regress;
+mod rows_out;
 mod sample;
 mod score;
 
@@ -45,6 +54,14 @@ enum Command {
     Score(score::Args),
     Sample(sample::Args),
     Describe(describe::Args),
+    Marginal(marginal::Args),
+    Condition(condition::Args),
+    Regress(regress::Args),
+    Density(density::Args),
+    Impute(impute::Args),
+    Anomaly(anomaly::Args),
+    Combine(combine::Args),
+    Compare(compare::Args),
     Cluster(cluster::Args),
     Completions(completions::Args),
 }
@@ -57,6 +74,14 @@ fn main() -> ExitCode {
         Command::Score(args) => score::run(args),
         Command::Sample(args) => sample::run(args),
         Command::Describe(args) => describe::run(args),
+        Command::Marginal(args) => marginal::run(args),
+        Command::Condition(args) => condition::run(args),
+        Command::Regress(args) => regress::run(args),
+        Command::Density(args) => density::run(args),
+        Command::Impute(args) => impute::run(args),
+        Command::Anomaly(args) => anomaly::run(args),
+        Command::Combine(args) => combine::run(args),
+        Command::Compare(args) => compare::run(args),
         Command::Cluster(args) => cluster::run(args),
         Command::Completions(args) => completions::run(args),
     });

@@ -109,7 +109,7 @@ impl Univariate {
         let probability = |level: f64| -> f64 {
             self.above(level, &turns, &heights).iter().map(|&(a, b)| self.probability(a, b)).sum()
         };
-        // The density at the reach of the mixture is below any level that a probability short of 1 can ask for.
+        // Scales differ by 1e300 at most (690 nats), and a probability short of 1 ends some 80 nats further down.
         let bottom = top - REACH * REACH;
         // The depth below the highest mode keeps its digits where the region is small.
         let depth = bisect(0.0, top - bottom, |depth| probability(top - depth) >= mass);
