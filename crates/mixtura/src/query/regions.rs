@@ -86,7 +86,8 @@ impl Univariate {
         pull(true) > pull(false)
     }
 
-    /// The highest-density region of a probability strictly between 0 and 1.
+    /// The highest-density region of a probability strictly between 0 and 1, held to some 1e-12. Regions below 1e-4 or
+    /// so are as flat as the rounding of the density, which limits them.
     ///
     /// ```
     /// use mixtura::query::Univariate;
@@ -171,12 +172,15 @@ impl Univariate {
                 .reduce(|b, c| if beats(&self.parts[c], &self.parts[b], x) { c } else { b })
                 .unwrap_or(0)
         };
-        // Nobody overtakes between two crossings: one point of each stretch tells its component.
-        let widest = live.iter().map(|&c| self.parts[c].sd).fold(0.0, f64::max);
+        // Nobody overtakes between two crossings: one point of each stretch tells its component. The outermost ones are
+        // taken beyond all means, where thin components do not look alike.
+        let of = |f: fn(&Part) -> f64| live.iter().map(move |&c| f(&self.parts[c]));
+        let widest = of(|p| p.sd).fold(0.0, f64::max);
+        let (low, high) = (of(|p| p.mean).fold(f64::INFINITY, f64::min), of(|p| p.mean).fold(f64::MIN, f64::max));
         let probe = |n: usize| match (n.checked_sub(1).map(|i| ends[i]), ends.get(n)) {
             (Some(a), Some(b)) => 0.5 * a + 0.5 * b,
-            (Some(a), None) => (a + widest).max(a.next_up()),
-            (None, Some(b)) => (b - widest).min(b.next_down()),
+            (Some(a), None) => (a.max(high) + widest).max(a.next_up()),
+            (None, Some(b)) => (b.min(low) - widest).min(b.next_down()),
             (None, None) => 0.0,
         };
         let mut stretches: Vec<Stretch> = Vec::new();
