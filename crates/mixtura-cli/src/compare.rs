@@ -1,5 +1,6 @@
 //! `mixtura compare`: how well a model's components agree with known labels.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use mixtura::data::{Buffer, CHUNK_ROWS, Source};
@@ -75,19 +76,19 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     }
     let (model, k) = (&saved.model, saved.model.weights().len());
     // Chunks are counted one by one and then in order: the same bits for any number of threads.
-    let counts: Vec<(Vec<f64>, usize)> = (0..rows.n_chunks())
+    let counts: Vec<(BTreeMap<(usize, usize), f64>, usize)> = (0..rows.n_chunks())
         .into_par_iter()
         .map_init(
             || (Buffer::default(), model.scratch(), vec![0.0; CHUNK_ROWS * k], vec![0.0; CHUNK_ROWS]),
             |(buffer, scratch, resp, log_density), id| {
                 let chunk = rows.read(id, buffer)?;
                 model.posterior(chunk, scratch, resp, log_density);
-                let (mut counts, mut unknown) = (vec![0.0; labels.len() * k], 0);
+                let (mut counts, mut unknown) = (BTreeMap::new(), 0);
                 for i in 0..chunk.rows.n_rows() {
                     let r = &resp[i * k..][..k];
                     let component = (0..k).fold(0, |best, c| if r[c] > r[best] { c } else { best });
                     match chunk.label(i) {
-                        Some(label) => counts[label * k + component] += chunk.weight(i),
+                        Some(label) => *counts.entry((label, component)).or_insert(0.0) += chunk.weight(i),
                         None => unknown += 1,
                     }
                 }
@@ -98,7 +99,9 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         .map_err(|error| Failure::about(&table.source, &error))?;
     let (mut total, mut unknown) = (vec![0.0; labels.len() * k], 0);
     for (counts, n) in counts {
-        total.iter_mut().zip(&counts).for_each(|(t, c)| *t += c);
+        for ((label, component), count) in counts {
+            total[label * k + component] += count;
+        }
         unknown += n;
     }
     let by_label = total.chunks(k).map(<[f64]>::to_vec).collect();

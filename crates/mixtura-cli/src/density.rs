@@ -61,7 +61,7 @@ pub(crate) struct Args {
 /// Probability outside a grid, on each side.
 const OUTSIDE: f64 = 1e-4;
 /// Points of a grid.
-const MOST_POINTS: usize = 10_000_000;
+const MOST_POINTS: usize = 1_000_000;
 
 fn number(text: &str) -> Result<f64, String> {
     let value = text.trim().parse::<f64>().ok().filter(|x| x.is_finite());

@@ -165,35 +165,41 @@ pub fn overlap(bank: &Gaussian, a: usize, b: usize) -> f64 {
 fn entropy_drops(model: &Mixture<Gaussian>, groups: &[Vec<usize>], rows: &dyn Source) -> Result<Vec<f64>> {
     let (k, n) = (model.weights().len(), groups.len());
     let f = |r: f64| if r > 0.0 { r * r.ln() } else { 0.0 };
-    // Chunks are summed one by one and then in order: the same bits for any number of threads.
-    let sums: Vec<Vec<f64>> = (0..rows.n_chunks())
-        .into_par_iter()
-        .map_init(
-            || (Buffer::default(), model.scratch(), vec![0.0; CHUNK_ROWS * k], vec![0.0; CHUNK_ROWS]),
-            |(buffer, scratch, resp, log_density), id| {
-                let chunk = rows.read(id, buffer)?;
-                model.posterior(chunk, scratch, resp, log_density);
-                let mut drops = vec![0.0; packed_len(n)];
-                let (mut r, mut own) = (vec![0.0; n], vec![0.0; n]);
-                for t in 0..chunk.rows.n_rows() {
-                    for (g, group) in groups.iter().enumerate() {
-                        r[g] = group.iter().map(|&c| resp[t * k + c]).sum();
-                        own[g] = f(r[g]);
-                    }
-                    // A pair of which one is not there has nothing to gain.
-                    let here: Vec<usize> = (0..n).filter(|&g| r[g] > 0.0).collect();
-                    for (m, &i) in here.iter().enumerate() {
-                        for &j in &here[..m] {
-                            drops[at(i, j)] += chunk.weight(t) * (f(r[i] + r[j]) - own[i] - own[j]);
+    let mut total = vec![0.0; packed_len(n)];
+    // Chunks are summed one by one and then in order: the same bits for any number of threads. A few at a time, for
+    // their sums may be large.
+    let together = 4 * rayon::current_num_threads();
+    for first in (0..rows.n_chunks()).step_by(together) {
+        let ids = first..(first + together).min(rows.n_chunks());
+        let sums: Vec<Vec<f64>> = ids
+            .into_par_iter()
+            .map_init(
+                || (Buffer::default(), model.scratch(), vec![0.0; CHUNK_ROWS * k], vec![0.0; CHUNK_ROWS]),
+                |(buffer, scratch, resp, log_density), id| {
+                    let chunk = rows.read(id, buffer)?;
+                    model.posterior(chunk, scratch, resp, log_density);
+                    let mut drops = vec![0.0; packed_len(n)];
+                    let (mut r, mut own) = (vec![0.0; n], vec![0.0; n]);
+                    for t in 0..chunk.rows.n_rows() {
+                        for (g, group) in groups.iter().enumerate() {
+                            r[g] = group.iter().map(|&c| resp[t * k + c]).sum();
+                            own[g] = f(r[g]);
+                        }
+                        // A pair of which one is not there has nothing to gain.
+                        let here: Vec<usize> = (0..n).filter(|&g| r[g] > 0.0).collect();
+                        for (m, &i) in here.iter().enumerate() {
+                            for &j in &here[..m] {
+                                drops[at(i, j)] += chunk.weight(t) * (f(r[i] + r[j]) - own[i] - own[j]);
+                            }
                         }
                     }
-                }
-                Ok(drops)
-            },
-        )
-        .collect::<Result<_>>()?;
-    Ok(sums.into_iter().fold(vec![0.0; packed_len(n)], |mut total, drops| {
-        total.iter_mut().zip(&drops).for_each(|(t, d)| *t += d);
-        total
-    }))
+                    Ok(drops)
+                },
+            )
+            .collect::<Result<_>>()?;
+        for drops in sums {
+            total.iter_mut().zip(&drops).for_each(|(t, d)| *t += d);
+        }
+    }
+    Ok(total)
 }

@@ -78,7 +78,9 @@ impl Regression {
                 y.push((row[f] - mean[f] - known) / l[at(i, i)]);
             }
         }
-        self.log[bank.structure.block_of(k)] - 0.5 * y.iter().map(|v| v * v).sum::<f64>()
+        let log = self.log[bank.structure.block_of(k)] - 0.5 * y.iter().map(|v| v * v).sum::<f64>();
+        // So far out that differences of infinities came up: a density of 0 like any other so far out.
+        if log.is_nan() { f64::NEG_INFINITY } else { log }
     }
 
     /// Writes E\[x_m | x_o\] of component `k`.
