@@ -131,9 +131,9 @@ impl Univariate {
         match p {
             0.0 => f64::NEG_INFINITY,
             1.0 => f64::INFINITY,
-            p if p > 0.0 && p <= 0.5 => self.search(|x| self.cdf(x) >= p),
+            p if p > 0.0 && p <= 0.5 => self.search(true, p),
             // 1 − p is exact here.
-            p if p > 0.5 && p < 1.0 => self.search(|x| self.survival(x) <= 1.0 - p),
+            p if p > 0.5 && p < 1.0 => self.search(false, 1.0 - p),
             _ => f64::NAN,
         }
     }
@@ -143,8 +143,8 @@ impl Univariate {
         match q {
             0.0 => f64::INFINITY,
             1.0 => f64::NEG_INFINITY,
-            q if q > 0.0 && q <= 0.5 => self.search(|x| self.survival(x) <= q),
-            q if q > 0.5 && q < 1.0 => self.search(|x| self.cdf(x) >= 1.0 - q),
+            q if q > 0.0 && q <= 0.5 => self.search(false, q),
+            q if q > 0.5 && q < 1.0 => self.search(true, 1.0 - q),
             _ => f64::NAN,
         }
     }
@@ -155,10 +155,27 @@ impl Univariate {
         (self.quantile(tail), self.upper_quantile(tail))
     }
 
-    /// The smallest x for which `reached` holds, which must hold from somewhere on.
-    fn search(&self, reached: impl Fn(f64) -> bool) -> f64 {
-        let (low, high) = self.reach();
-        bisect(low, high, reached)
+    /// The smallest x at which the lower tail has risen to `tail`, or the upper one has fallen to it.
+    fn search(&self, lower: bool, tail: f64) -> f64 {
+        let (mut low, mut high) = self.reach();
+        let excess = |x: f64| if lower { self.cdf(x) - tail } else { tail - self.survival(x) };
+        // Newton's steps, a little too long so that the ends close in from both sides, while they stay between them. The
+        // rest is bisected, so they need not converge: they only save time.
+        let mut x = self.mean().max(low).min(high);
+        for _ in 0..12 {
+            let off = excess(x);
+            if off >= 0.0 {
+                high = x;
+            } else {
+                low = x.next_up();
+            }
+            let slope: f64 = self.live().map(|p| p.log_joint(x).exp()).sum();
+            x -= 1.001 * off / slope;
+            if !(low < x && x < high) {
+                break;
+            }
+        }
+        bisect(low, high, |x| excess(x) >= 0.0)
     }
 
     /// Bounds outside of which every density and tail is 0.
