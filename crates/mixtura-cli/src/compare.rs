@@ -56,6 +56,9 @@ struct CompareJson<'a> {
     n_unlabelled: usize,
 }
 
+/// Weight of rows by label and component, where there are any.
+type Counts = BTreeMap<(usize, usize), f64>;
+
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     args.threads.apply()?;
     let saved = model_file::read(&args.model)?;
@@ -76,14 +79,14 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     }
     let (model, k) = (&saved.model, saved.model.weights().len());
     // Chunks are counted one by one and then in order: the same bits for any number of threads.
-    let counts: Vec<(BTreeMap<(usize, usize), f64>, usize)> = (0..rows.n_chunks())
+    let counts: Vec<(Counts, usize)> = (0..rows.n_chunks())
         .into_par_iter()
         .map_init(
             || (Buffer::default(), model.scratch(), vec![0.0; CHUNK_ROWS * k], vec![0.0; CHUNK_ROWS]),
             |(buffer, scratch, resp, log_density), id| {
                 let chunk = rows.read(id, buffer)?;
                 model.posterior(chunk, scratch, resp, log_density);
-                let (mut counts, mut unknown) = (BTreeMap::new(), 0);
+                let (mut counts, mut unknown) = (Counts::new(), 0);
                 for i in 0..chunk.rows.n_rows() {
                     let r = &resp[i * k..][..k];
                     let component = (0..k).fold(0, |best, c| if r[c] > r[best] { c } else { best });
