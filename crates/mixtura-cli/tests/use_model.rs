@@ -292,6 +292,29 @@ fn predictions_tell_distances_labels_and_rows_far_out() {
 }
 
 #[test]
+fn results_are_the_same_on_any_number_of_threads() {
+    let folder = folder();
+    // Three chunks, every seventh cell missing.
+    let sample = folder.run("sample m.json -n 10000 --seed 5").ok().out;
+    let holes = |(i, line): (usize, &str)| match (i > 0 && i % 7 == 0, line.split_once(',')) {
+        (true, Some((_, y))) => format!(",{y}\n"),
+        _ => format!("{line}\n"),
+    };
+    folder.write("h.csv", sample.lines().enumerate().map(holes).collect::<String>());
+    for command in [
+        "regress m.json h.csv --target y --draws 1",
+        "impute m.json h.csv --draw",
+        "anomaly m.json h.csv",
+        "predict m.json h.csv --distance",
+        "combine m.json h.csv -k 1 --json",
+    ] {
+        let one = folder.run(&format!("{command} --threads 1")).ok().out;
+        assert_eq!(folder.run(&format!("{command} --threads 3")).ok().out, one, "{command}");
+        assert!(one.lines().count() == 10_001 || command.starts_with("combine"), "{command}");
+    }
+}
+
+#[test]
 fn help_has_examples() {
     let folder = Folder::new();
     for command in ["marginal", "condition", "regress", "density", "impute", "anomaly", "combine", "compare"] {

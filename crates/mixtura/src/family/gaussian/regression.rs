@@ -143,8 +143,23 @@ pub(super) fn reordered_factor(
             sigma[at(i, j)] = full[at(p.max(q), p.min(q))];
         }
     }
-    scaled_factor(&sigma, d, l, inverse)
+    // A covariance that is singular to rounding may have a factor in one order and none in another. Raising the variances
+    // by what rounding does to them (some d eps) gives it one in every order.
+    let mut raised = 0.0;
+    loop {
+        match scaled_factor(&sigma, d, l, inverse) {
+            Err(_) if raised < MOST_RAISED => {
+                let by = if raised == 0.0 { f64::EPSILON } else { raised };
+                (0..d).for_each(|i| sigma[at(i, i)] *= 1.0 + by);
+                raised += by;
+            }
+            done => return done,
+        }
+    }
 }
+
+/// Relative increase of the variances beyond which a covariance that has a factor in one order surely has one in all.
+const MOST_RAISED: f64 = 1e-6;
 
 impl Gaussian {
     /// The distributions of some features, in the given order. Each structure keeps its own: what is tied, diagonal or
