@@ -139,7 +139,7 @@ fn scores(saved: &SavedModel, rows: &Dense<'_>) -> mixtura::Result<(Vec<f64>, us
                 model.posterior(chunk, scratch, resp, log_density);
                 let n = chunk.rows.n_rows();
                 let holes = (0..n).filter(|&i| chunk.rows.row(i).iter().any(|x| x.is_nan())).count();
-                Ok((log_density[..n].iter().map(|l| -l).collect(), holes))
+                Ok((log_density[..n].iter().map(|l| 0.0 - l).collect(), holes))
             },
         )
         .collect::<mixtura::Result<_>>()?;

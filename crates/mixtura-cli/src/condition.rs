@@ -103,7 +103,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             ColumnJson { name: saved.columns[j].clone(), mean: means[i], sd, low, high }
         })
         .collect();
-    let values: Vec<String> = args.given.iter().map(|(name, x)| format!("{name} = {x}")).collect();
+    let values: Vec<String> = args.given.iter().map(|(name, x)| format!("{name} = {}", output::text(*x))).collect();
     let detail = format!("the other columns given {}", values.join(", "));
     let made = saved.derive(model, columns.iter().map(|c| c.name.clone()).collect(), detail);
     let to_stdout = args.out.as_deref() == Some("-");

@@ -284,6 +284,8 @@ fn predictions_tell_distances_labels_and_rows_far_out() {
     // δᵀ Σ⁻¹ δ with δ = (2, 0), Σ = [1 ½; ½ 2]: 4 · 2 / 1.75; of y alone: 2 / √2.
     near(rows[1][1].parse().unwrap(), (8.0_f64 / 1.75).sqrt());
     near(rows[3][1].parse().unwrap(), 2.0 / 2.0_f64.sqrt());
+    folder.write("nothing.csv", "x,y\n,\n0,1\n");
+    assert_eq!(folder.run("predict m.json nothing.csv --distance").ok().out, "component,distance\n0,0\n0,0\n");
     assert!(run.err.contains("1 row is so far out"), "{}", run.err);
     folder.write("l.csv", "x,c\n0,a\n0.5,a\n0.2,a\n9,\n9.5,\n9.9,\n");
     folder.run("fit l.csv -k 2 --columns x --label-column c --out l.json").ok();

@@ -90,7 +90,8 @@ impl<'a> Conditioner<'a> {
         let (mut logs, mut distances, mut y) = (Vec::with_capacity(k), Vec::with_capacity(k), Vec::new());
         for c in 0..k {
             logs.push(self.log_weights[c] + regression.whiten(bank, c, row, &mut y));
-            distances.push(y.iter().map(|v| v * v).sum::<f64>().sqrt());
+            // The sum of nothing is −0 in Rust.
+            distances.push((0.0 + y.iter().map(|v| v * v).sum::<f64>()).sqrt());
             regression.mean(bank, c, &y, &mut means);
         }
         let log_density = log_sum_exp(logs.iter().copied());
