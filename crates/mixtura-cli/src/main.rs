@@ -1,10 +1,15 @@
 //! The `mixtura` command: Gaussian mixtures fitted, explained, saved and used.
 
+mod anomaly;
 mod candidate_json;
 mod checkpoint;
 mod cluster;
+mod combine;
+mod compare;
 mod completions;
+mod condition;
 mod data;
+mod density;
 mod describe;
 mod estep;
 mod failure;
@@ -12,13 +17,17 @@ mod fingerprint;
 mod fit;
 mod fit_json;
 mod flags;
+mod impute;
 mod interrupt;
+mod marginal;
 mod merge;
 mod model_file;
 mod mstep;
 mod output;
 mod predict;
 mod progress;
+mod regress;
+mod rows_out;
 mod sample;
 mod score;
 mod search;
@@ -54,6 +63,14 @@ enum Command {
     Score(score::Args),
     Sample(sample::Args),
     Describe(describe::Args),
+    Marginal(marginal::Args),
+    Condition(condition::Args),
+    Regress(regress::Args),
+    Density(density::Args),
+    Impute(impute::Args),
+    Anomaly(anomaly::Args),
+    Combine(combine::Args),
+    Compare(compare::Args),
     Cluster(cluster::Args),
     Estep(estep::Args),
     Merge(merge::Args),
@@ -70,6 +87,14 @@ fn main() -> ExitCode {
         Command::Score(args) => score::run(args),
         Command::Sample(args) => sample::run(args),
         Command::Describe(args) => describe::run(args),
+        Command::Marginal(args) => marginal::run(args),
+        Command::Condition(args) => condition::run(args),
+        Command::Regress(args) => regress::run(args),
+        Command::Density(args) => density::run(args),
+        Command::Impute(args) => impute::run(args),
+        Command::Anomaly(args) => anomaly::run(args),
+        Command::Combine(args) => combine::run(args),
+        Command::Compare(args) => compare::run(args),
         Command::Cluster(args) => cluster::run(args),
         Command::Estep(args) => estep::run(args),
         Command::Merge(args) => merge::run(args),

@@ -8,6 +8,7 @@ use mixtura::persist::{Parameters, SavedModel};
 use serde::Deserialize;
 
 use crate::failure::{Failure, IO, UNUSABLE};
+use crate::output;
 
 /// Larger files are refused before they fill the memory.
 const MOST_BYTES: u64 = 2 << 30;
@@ -15,6 +16,28 @@ const MOST_BYTES: u64 = 2 << 30;
 /// A saved model.
 pub(crate) fn read(path: &Path) -> Result<SavedModel, Failure> {
     SavedModel::from_json(&text(path, "model")?).map_err(|error| Failure::about(&path.display().to_string(), &error))
+}
+
+/// The number of the model's column of that name.
+pub(crate) fn column(saved: &SavedModel, name: &str) -> Result<usize, Failure> {
+    saved.columns.iter().position(|column| column == name).ok_or_else(|| {
+        let shown: Vec<&str> = saved.columns.iter().take(20).map(String::as_str).collect();
+        let more = if saved.columns.len() > 20 { ", …" } else { "" };
+        Failure::usage(format!("the model has no column '{name}': its columns are {}{more}", shown.join(", ")))
+    })
+}
+
+/// The numbers of several columns, each named once.
+pub(crate) fn columns(saved: &SavedModel, names: &[String]) -> Result<Vec<usize>, Failure> {
+    if let Some(i) = (0..names.len()).find(|&i| names[..i].contains(&names[i])) {
+        return Err(Failure::usage(format!("column '{}' is named twice", names[i])));
+    }
+    names.iter().map(|name| column(saved, name)).collect()
+}
+
+/// Writes a model to a file, or to standard output where none is given.
+pub(crate) fn write(path: Option<&str>, saved: &SavedModel) -> Result<(), Failure> {
+    output::write(path, |out| out.write_all(saved.to_json().as_bytes()))
 }
 
 /// Parameters to start from: a model file, the `--json` output of a fit, or the parameters alone.

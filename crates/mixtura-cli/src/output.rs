@@ -47,6 +47,14 @@ pub(crate) fn number(out: &mut impl Write, x: f64) -> io::Result<()> {
     }
 }
 
+/// The same as text.
+pub(crate) fn text(x: f64) -> String {
+    let mut bytes = Vec::new();
+    // Writing to memory cannot fail, and digits are ASCII.
+    let _ = number(&mut bytes, x);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// A CSV cell of a column name.
 pub(crate) fn csv_name(name: &str) -> String {
     if name.contains([',', '"', '\n', '\r']) || name.trim() != name {

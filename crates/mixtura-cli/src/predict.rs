@@ -1,19 +1,19 @@
 //! `mixtura predict`: component, responsibilities and log-density of every row of a file.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mixtura::data::{Buffer, CHUNK_ROWS, Source};
+use mixtura::data::{CHUNK_ROWS, Chunk};
 use mixtura::model::{LatentModel, Predict};
 use mixtura::persist::SavedModel;
+use mixtura::query::Conditioner;
 use mixtura_io::{ReadError, ReadOptions, Table, read_table};
-use rayon::prelude::*;
 
-use crate::failure::{Failure, INTERRUPTED, UNUSABLE};
+use crate::failure::{Failure, UNUSABLE};
 use crate::flags::Threads;
-use crate::{data, interrupt, model_file, output};
+use crate::{data, model_file, output, rows_out};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,7 +24,8 @@ Examples:
 /// Assign every row of a file to its most probable component, as CSV
 ///
 /// The file's columns are matched to the model's by name; others are ignored; cells may be missing. One line per row in
-/// the file's order, components counted from 0. A density too small for a 64-bit number is written as -inf.
+/// the file's order, components counted from 0, with the label of the component where the model was fitted with labels. A
+/// density too small for a 64-bit number is written as -inf.
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -38,6 +39,9 @@ pub(crate) struct Args {
     /// Add the log-density of the row, in nats
     #[arg(long)]
     log_density: bool,
+    /// Add the Mahalanobis distance to the row's component, in standard deviations, of the observed cells
+    #[arg(long)]
+    distance: bool,
     #[command(flatten)]
     threads: Threads,
     /// File to write [default: standard output]
@@ -53,43 +57,45 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let rows = data::dense(&mut table)?;
     let k = saved.model.weights().len();
     let mut header = "component".to_owned();
+    if !saved.record.labels.is_empty() {
+        header.push_str(",label");
+    }
     if args.proba {
         (0..k).for_each(|c| header.push_str(&format!(",p{c}")));
     }
     if args.log_density {
         header.push_str(",log_density");
     }
-    let stop = interrupt::polled();
-    let written = output::write(args.out.as_deref(), |out| {
-        writeln!(out, "{header}")?;
-        // Chunks are worked on together and written in order; memory holds a few of them, however long the file.
-        let together = 4 * rayon::current_num_threads();
-        for first in (0..rows.n_chunks()).step_by(together) {
-            if stop.load(Ordering::Relaxed) {
-                return Err(io::Error::from(ErrorKind::Interrupted));
-            }
-            let ids = first..(first + together).min(rows.n_chunks());
-            let texts: Vec<Vec<u8>> = ids
-                .into_par_iter()
-                .map_init(|| Worker::new(&saved), |worker, id| worker.chunk(&rows, id, args.proba, args.log_density))
-                .collect::<io::Result<_>>()?;
-            for text in texts {
-                out.write_all(&text)?;
-            }
-        }
-        Ok(())
-    });
-    if interrupt::requested() {
-        return Err(Failure::new(INTERRUPTED, "interrupted: the predictions are not complete"));
+    if args.distance {
+        header.push_str(",distance");
     }
-    written
+    let far = AtomicUsize::new(0);
+    rows_out::write(
+        args.out.as_deref(),
+        &header,
+        (&rows, &table.source),
+        "predictions",
+        || Worker::new(&saved),
+        |worker, chunk, text| {
+            far.fetch_add(worker.lines(chunk, &args, text)?, Ordering::Relaxed);
+            Ok(())
+        },
+    )?;
+    let far = far.into_inner();
+    if far > 0 {
+        eprintln!(
+            "note: {} so far out that every density is 0: the prior weights stand in for responsibilities",
+            if far == 1 { "1 row is".to_owned() } else { format!("{far} rows are") }
+        );
+    }
+    Ok(())
 }
 
 /// What one thread needs.
 struct Worker<'a> {
     saved: &'a SavedModel,
-    buffer: Buffer,
     scratch: <mixtura::Mixture<mixtura::family::gaussian::Gaussian> as LatentModel>::Scratch,
+    conditioner: Conditioner<'a>,
     resp: Vec<f64>,
     log_density: Vec<f64>,
 }
@@ -99,36 +105,40 @@ impl<'a> Worker<'a> {
         let k = saved.model.weights().len();
         Worker {
             saved,
-            buffer: Buffer::default(),
             scratch: saved.model.scratch(),
+            conditioner: Conditioner::new(&saved.model),
             resp: vec![0.0; CHUNK_ROWS * k],
             log_density: vec![0.0; CHUNK_ROWS],
         }
     }
 
-    /// The CSV lines of one chunk.
-    fn chunk(&mut self, rows: &dyn Source, id: usize, proba: bool, log_density: bool) -> io::Result<Vec<u8>> {
+    /// The CSV lines of one chunk; returns how many rows are so far out that every density is 0.
+    fn lines(&mut self, chunk: Chunk<'_>, args: &Args, text: &mut Vec<u8>) -> mixtura::Result<usize> {
         let k = self.saved.model.weights().len();
-        let chunk = rows.read(id, &mut self.buffer).map_err(io::Error::other)?;
+        let labels = &self.saved.record.labels;
         self.saved.model.posterior(chunk, &mut self.scratch, &mut self.resp, &mut self.log_density);
-        let mut text = Vec::new();
+        let mut far = 0;
         for i in 0..chunk.rows.n_rows() {
             let resp = &self.resp[i * k..][..k];
             let component = (0..k).fold(0, |best, c| if resp[c] > resp[best] { c } else { best });
-            write!(text, "{component}")?;
-            if proba {
-                for &r in resp {
-                    text.push(b',');
-                    output::number(&mut text, r)?;
-                }
-            }
-            if log_density {
+            text.extend(component.to_string().bytes());
+            if !labels.is_empty() {
                 text.push(b',');
-                output::number(&mut text, self.log_density[i])?;
+                text.extend(labels.get(component).map_or(String::new(), |l| output::csv_name(l)).bytes());
             }
+            if args.proba {
+                resp.iter().for_each(|&r| rows_out::cell(text, r));
+            }
+            if args.log_density {
+                rows_out::cell(text, self.log_density[i]);
+            }
+            if args.distance {
+                rows_out::cell(text, self.conditioner.at(chunk.rows.row(i))?.distances()[component]);
+            }
+            far += usize::from(self.log_density[i] == f64::NEG_INFINITY);
             text.push(b'\n');
         }
-        Ok(text)
+        Ok(far)
     }
 }
 

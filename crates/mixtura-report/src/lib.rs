@@ -11,7 +11,7 @@ mod selection;
 mod trust;
 
 use mixtura::fit::Selection;
-use mixtura::persist::SavedModel;
+use mixtura::persist::{DERIVED, SavedModel};
 
 pub use clusters::clusters;
 pub use selection::{doubts as selection_doubts, selection, selection_table};
@@ -73,7 +73,7 @@ fn head(model: &SavedModel) -> String {
     } else {
         format!(", weights summing to {}", figures::general(record.data.total_weight))
     };
-    let lines = [
+    let mut lines = vec![
         format!(
             "{} with {} covariance in {} from {}: {}{weighted}",
             figures::count(k, "component"),
@@ -89,6 +89,9 @@ fn head(model: &SavedModel) -> String {
         ),
         format!("BIC {:.2}, ICL {:.2}, AIC {:.2}", record.bic, record.icl, record.aic),
     ];
+    if record.status.kind == DERIVED {
+        lines.truncate(1);
+    }
     figures::paragraphs(&lines)
 }
 

@@ -1,7 +1,7 @@
 //! The certificate in plain words, and what to doubt.
 
 use mixtura::fit::StatusKind;
-use mixtura::persist::SavedModel;
+use mixtura::persist::{DERIVED, SavedModel};
 
 use crate::figures::{count, general, rows};
 
@@ -14,6 +14,9 @@ const MOST_LISTED: usize = 5;
 pub(crate) fn lines(model: &SavedModel) -> Vec<String> {
     let record = &model.record;
     let certificate = &record.certificate;
+    if record.status.kind == DERIVED {
+        return vec![format!("Not fitted but made from a fitted model: {}.", record.status.detail)];
+    }
     let words =
         StatusKind::ALL.into_iter().find(|kind| kind.name() == record.status.kind).map_or("Unknown ending", |kind| {
             match kind {
@@ -58,6 +61,9 @@ pub(crate) fn doubts(model: &SavedModel) -> Vec<String> {
     let certificate = &record.certificate;
     let k = certificate.components.len();
     let mut out = Vec::new();
+    if record.status.kind == DERIVED {
+        return out;
+    }
     if record.status.kind == StatusKind::IterationLimit.name() {
         match &record.step {
             None => out.push("the fit has not converged: raise --max-iter".to_owned()),

@@ -2,7 +2,7 @@
 //!
 //! Data flow one way: [`data`] (a source cut into chunks) → [`stats`] (what an E-step makes) → [`family`] and
 //! [`model`] (parameters and M-steps) → [`engine`] and [`algorithm`] (where and how steps run) → [`fit`] (when to stop,
-//! what to trust). [`GaussianMixture`] puts them together:
+//! what to trust) → [`query`] (questions to the result). [`GaussianMixture`] puts them together:
 //!
 //! ```
 //! use mixtura::{GaussianMixture, data::Dense};
@@ -25,6 +25,7 @@ pub mod fit;
 pub mod init;
 pub mod model;
 pub mod persist;
+pub mod query;
 mod seed;
 pub mod stats;
 

@@ -7,13 +7,16 @@ use crate::error::{Error, Result};
 use crate::family::Emission;
 use crate::family::gaussian::Gaussian;
 use crate::fit::{Fit, Mode, StatusKind};
-use crate::model::Mixture;
+use crate::model::{LatentModel, Mixture};
 
 /// Version of the format; files of a later one are refused.
 pub const VERSION: u32 = 1;
 const FORMAT: &str = "mixtura-model";
 /// Numbers in a file's covariances beyond which it is refused before anything is allocated for it: 1 GiB.
 const MOST_NUMBERS: usize = 1 << 27;
+
+/// Status of a model that was not fitted but made from another: its record has no figures of a fit.
+pub const DERIVED: &str = "derived";
 
 /// A model with everything that is kept of its fit.
 #[derive(Clone, Debug)]
@@ -207,6 +210,28 @@ impl Record {
     }
 }
 
+impl SavedModel {
+    /// A model made from this one (a marginal, say): where the data came from is kept, the figures of the fit are not,
+    /// and the status says in `detail` what was done. Labels are kept where there are as many components as before.
+    pub fn derive(&self, model: Mixture<Gaussian>, columns: Vec<String>, detail: String) -> SavedModel {
+        let same = model.weights().len() == self.model.weights().len();
+        let before = match self.record.status.kind.as_str() {
+            DERIVED => format!("; before that: {}", self.record.status.detail),
+            _ => String::new(),
+        };
+        let record = Record {
+            created_by: concat!("mixtura ", env!("CARGO_PKG_VERSION")).to_owned(),
+            seed: self.record.seed,
+            data: DataRecord { shift: Vec::new(), scale: Vec::new(), ..self.record.data.clone() },
+            labels: if same { self.record.labels.clone() } else { Vec::new() },
+            n_free_parameters: model.n_free_parameters(),
+            status: StatusRecord { kind: DERIVED.to_owned(), detail: detail + &before },
+            ..Record::default()
+        };
+        SavedModel { model, columns, record }
+    }
+}
+
 /// The parameters of a mixture as files and `--json` show them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -335,7 +360,8 @@ impl SavedModel {
         }
         let file: File =
             serde_json::from_str(text).map_err(|e| Error::Model(format!("the model file is damaged: {e}")))?;
-        if let Some(kind) = Some(&file.fit.status.kind).filter(|k| StatusKind::ALL.iter().all(|s| s.name() != *k)) {
+        let kind = &file.fit.status.kind;
+        if kind != DERIVED && StatusKind::ALL.iter().all(|s| s.name() != kind) {
             return Err(Error::Model(format!("the model file has an unknown status '{kind}'")));
         }
         Ok(SavedModel { model: file.model.build()?, columns: file.model.columns, record: file.fit })

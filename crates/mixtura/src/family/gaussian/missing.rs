@@ -10,7 +10,8 @@ use std::collections::HashMap;
 use mixtura_kernels::TILE;
 use mixtura_kernels::cholesky::{at, packed_len};
 
-use super::{Gaussian, scaled_factor};
+use super::Gaussian;
+use super::regression::reordered_factor;
 use crate::data::Rows;
 use crate::stats::Layout;
 
@@ -110,16 +111,10 @@ impl PatternFactors {
             regression: vec![0.0; blocks * m * o],
             conditional: vec![0.0; blocks * packed_len(m)],
         };
-        let (mut sigma, mut l, mut inverse) = (vec![0.0; len], vec![0.0; len], vec![0.0; len]);
+        let (mut l, mut inverse) = (vec![0.0; len], vec![0.0; len]);
         for b in 0..blocks {
-            let full = &bank.covariances[b * len..][..len];
-            for i in 0..d {
-                for j in 0..=i {
-                    let (p, q) = (order[i], order[j]);
-                    sigma[at(i, j)] = full[at(p.max(q), p.min(q))];
-                }
-            }
-            scaled_factor(&sigma, d, &mut l, &mut inverse).expect("a reordered covariance stays positive definite");
+            reordered_factor(bank, b, &order, &mut l, &mut inverse)
+                .expect("a reordered covariance stays positive definite");
             // The inverse of a lower triangle has the inverse of its leading block as its own leading block.
             made.inverse[b * packed_len(o)..][..packed_len(o)].copy_from_slice(&inverse[..packed_len(o)]);
             made.log[b] = -0.5 * o as f64 * std::f64::consts::TAU.ln() - (0..o).map(|i| l[at(i, i)].ln()).sum::<f64>();

@@ -7,10 +7,12 @@
 mod density;
 mod floor;
 mod missing;
+mod regression;
 mod structure;
 
 pub use density::Scratch;
 pub use floor::Floor;
+pub(crate) use regression::Regression;
 pub use structure::Structure;
 
 use mixtura_kernels::cholesky::{at, factor, invert_lower, log_determinant, packed_len};
