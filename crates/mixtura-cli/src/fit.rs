@@ -9,11 +9,11 @@ use mixtura::family::gaussian::Structure;
 use mixtura::fit::{Collapse, Control, Init, Method, Selection};
 use mixtura::persist::{DataRecord, Record, SavedModel};
 use mixtura::{Error, GaussianMixture, Seed};
-use mixtura_io::{Table, read_table};
+use mixtura_io::{Table, expand, read_tables};
 
 use crate::failure::{Failure, INTERRUPTED, UNUSABLE};
 use crate::fit_json::FitJson;
-use crate::flags::{self, Columns, Covariance, Threads};
+use crate::flags::{self, Columns, Covariance, Memory, Threads};
 use crate::progress::Bar;
 use crate::{data, fingerprint, interrupt, model_file, output};
 
@@ -22,14 +22,17 @@ Examples:
   mixtura fit data.csv                                  K from 1 to 9 and the structure by BIC
   mixtura fit data.csv -k 3 --covariance full --out m.json
   mixtura fit data.csv.gz --columns height,weight --weights-column n --json
+  mixtura fit 'big-*.parquet' -k 3 --memory 1G         files larger than the memory, as one table
   zcat big.csv.gz | mixtura fit - -k 1..4 --label-column species";
 
 /// Fit a Gaussian mixture to a data file, say how far to trust it, and save it
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Data: CSV, TSV or NPY, plain or gzipped; - is standard input
-    file: String,
+    /// Data: CSV, TSV, JSON lines, NPY, Parquet or Arrow IPC, plain or gzipped; - is standard input; several files or a
+    /// glob are one table
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<String>,
     /// Number of components, or a range (its end included) to choose from by BIC [default: 1..9]
     #[arg(short = 'k', value_name = "K|A..B", value_parser = flags::components)]
     k: Option<RangeInclusive<usize>>,
@@ -67,7 +70,9 @@ pub(crate) struct Args {
     collapse: Collapse,
     #[command(flatten)]
     threads: Threads,
-    /// Model file to write [default: the data file's name with .mixtura.json, here; none with --json]
+    #[command(flatten)]
+    memory: Memory,
+    /// Model file to write [default: the (first) data file's name with .mixtura.json, here; none with --json]
     #[arg(long, value_name = "FILE")]
     out: Option<String>,
     /// Print the result as one JSON object
@@ -81,8 +86,9 @@ pub(crate) struct Args {
 /// Components tried where nobody says how many.
 const MOST_BY_DEFAULT: usize = 9;
 
-pub(crate) fn run(args: Args) -> Result<(), Failure> {
+pub(crate) fn run(mut args: Args) -> Result<(), Failure> {
     args.threads.apply()?;
+    args.files = expand(&args.files)?;
     if args.init == flags::Init::Labels && args.label_column.is_none() {
         return Err(Failure::usage("--init labels needs --label-column"));
     }
@@ -91,21 +97,22 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         flags::Init::Params(path) => Some(model_file::read_start(path)?),
         _ => None,
     };
-    let mut table = read(&args, start.as_ref())?;
+    let table = read(&args, start.as_ref())?;
     let labels = table.labels.as_ref().map(|l| l.names.clone()).unwrap_or_default();
     if args.init == flags::Init::Labels && labels.is_empty() {
         return Err(Failure::new(UNUSABLE, format!("{}: the label column holds no label to start from", table.source)));
     }
     let (ks, structures) = candidates(&args, labels.len(), start.as_ref())?;
-    let rows = data::dense(&mut table)?;
+    let rows = data::rows(&table)?;
+    let rows = &*rows;
     let about = |error: Error| Failure::about(&table.source, &error);
 
-    let audit = audit(&rows).map_err(about)?;
+    let audit = audit(rows).map_err(about)?;
     let mut warnings = data::warnings(&table, &audit);
     if !args.quiet && !args.json {
         notes(&table, rows.n_rows(), audit.missing_cells, &warnings);
     }
-    let selection = fit(&args, start, &rows, &table, &ks, &structures).map_err(about)?;
+    let selection = fit(&args, start, rows, &table, &ks, &structures).map_err(about)?;
     let best = &selection.candidates[selection.best];
     let Ok(fit) = &best.outcome else {
         return Err(Failure::new(UNUSABLE, format!("{}: {}", table.source, best.note())));
@@ -132,7 +139,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         source: table.source.clone(),
         n_rows: fit.n_rows,
         total_weight: fit.total_weight,
-        fingerprint: fingerprint::fingerprint(&rows).map_err(about)?,
+        fingerprint: fingerprint::fingerprint(rows).map_err(about)?,
         shift: fit.affine.shift.clone(),
         scale: fit.affine.scale.clone(),
     };
@@ -171,7 +178,7 @@ fn target(args: &Args) -> Result<Option<String>, Failure> {
         }
         (Some(path), _) => path.clone(),
         (None, true) => return Ok(None),
-        (None, false) => format!("{}.mixtura.json", stem(&args.file)),
+        (None, false) => format!("{}.mixtura.json", stem(&args.files[0])),
     };
     if path != "-" {
         output::check_target(&path)?;
@@ -192,12 +199,13 @@ fn stem(file: &str) -> String {
 /// Reads the data; a fit that starts from a model reads the model's columns.
 fn read(args: &Args, start: Option<&SavedModel>) -> Result<Table, Failure> {
     let mut options = args.columns.options(args.label_column.as_ref());
+    options.memory = args.memory.memory;
     if let Some(start) = start
         && options.columns.is_none()
     {
         options.columns = Some(start.columns.clone());
     }
-    let table = read_table(&args.file, &options)?;
+    let table = read_tables(&args.files, &options)?;
     if let Some(start) = start
         && start.columns != table.columns
     {

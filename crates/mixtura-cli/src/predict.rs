@@ -8,11 +8,11 @@ use std::sync::atomic::Ordering;
 use mixtura::data::{Buffer, CHUNK_ROWS, Source};
 use mixtura::model::{LatentModel, Predict};
 use mixtura::persist::SavedModel;
-use mixtura_io::{ReadError, ReadOptions, Table, read_table};
+use mixtura_io::{ReadError, ReadOptions, Table, expand, read_table, read_tables};
 use rayon::prelude::*;
 
 use crate::failure::{Failure, INTERRUPTED, UNUSABLE};
-use crate::flags::Threads;
+use crate::flags::{Memory, Threads};
 use crate::{data, interrupt, model_file, output};
 
 const EXAMPLES: &str = "\
@@ -30,8 +30,10 @@ Examples:
 pub(crate) struct Args {
     /// Model file
     model: PathBuf,
-    /// Data: CSV, TSV or NPY, plain or gzipped; - is standard input
-    file: String,
+    /// Data: CSV, TSV, JSON lines, NPY, Parquet or Arrow IPC, plain or gzipped; - is standard input; several files or a
+    /// glob are one table
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<String>,
     /// Add the responsibilities p0, p1, …
     #[arg(long)]
     proba: bool,
@@ -40,6 +42,8 @@ pub(crate) struct Args {
     log_density: bool,
     #[command(flatten)]
     threads: Threads,
+    #[command(flatten)]
+    memory: Memory,
     /// File to write [default: standard output]
     #[arg(long, value_name = "FILE")]
     out: Option<String>,
@@ -47,10 +51,13 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     args.threads.apply()?;
-    output::spare_inputs(args.out.as_ref(), &[&args.model, Path::new(&args.file)])?;
+    let files = expand(&args.files)?;
+    let inputs: Vec<&Path> = files.iter().map(Path::new).chain([&*args.model]).collect();
+    output::spare_inputs(args.out.as_ref(), &inputs)?;
     let saved = model_file::read(&args.model)?;
-    let mut table = read_for(&saved, &args.file, None)?;
-    let rows = data::dense(&mut table)?;
+    let table = read_for(&saved, &files, None, &args.memory)?;
+    let rows = data::rows(&table)?;
+    let rows = &*rows;
     let k = saved.model.weights().len();
     let mut header = "component".to_owned();
     if args.proba {
@@ -71,7 +78,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             let ids = first..(first + together).min(rows.n_chunks());
             let texts: Vec<Vec<u8>> = ids
                 .into_par_iter()
-                .map_init(|| Worker::new(&saved), |worker, id| worker.chunk(&rows, id, args.proba, args.log_density))
+                .map_init(|| Worker::new(&saved), |worker, id| worker.chunk(rows, id, args.proba, args.log_density))
                 .collect::<io::Result<_>>()?;
             for text in texts {
                 out.write_all(&text)?;
@@ -134,22 +141,30 @@ impl<'a> Worker<'a> {
 
 /// Reads the columns of a model from a file. An array has no column names: its columns are matched by position if there
 /// are as many as the model has.
-pub(crate) fn read_for(saved: &SavedModel, file: &str, weights_column: Option<&String>) -> Result<Table, Failure> {
+pub(crate) fn read_for(
+    saved: &SavedModel,
+    files: &[String],
+    weights_column: Option<&String>,
+    memory: &Memory,
+) -> Result<Table, Failure> {
     let options = |columns| ReadOptions {
         columns,
         weights_column: weights_column.cloned(),
         label_column: None,
         of_a_model: true,
+        memory: memory.memory,
     };
-    match read_table(file, &options(Some(saved.columns.clone()))) {
+    let file = &files[0];
+    match read_tables(files, &options(Some(saved.columns.clone()))) {
         Ok(table) => Ok(table),
         Err(error @ ReadError::Data(_)) if is_array(file) => {
             let d = saved.columns.len();
-            let found = read_table(file, &ReadOptions::default()).map_or(0, |t| t.columns.len() + t.dropped.len());
+            let found = ReadOptions { memory: memory.memory, ..ReadOptions::default() };
+            let found = read_table(file, &found).map_or(0, |t| t.columns.len() + t.dropped.len());
             if found != d {
                 return Err(Failure::new(UNUSABLE, format!("{error} (the model has {d} columns, the array {found})")));
             }
-            let table = read_table(file, &options(Some((1..=d).map(|i| format!("x{i}")).collect())))?;
+            let table = read_tables(files, &options(Some((1..=d).map(|i| format!("x{i}")).collect())))?;
             eprintln!("note: {file} has no column names: its columns are taken in the order of the model's");
             Ok(table)
         }

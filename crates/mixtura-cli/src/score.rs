@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use mixtura::data::{Buffer, CHUNK_ROWS, Source};
 use mixtura::model::{LatentModel, Predict};
 use mixtura::persist::finite;
+use mixtura_io::expand;
 use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::failure::Failure;
-use crate::flags::Threads;
+use crate::flags::{Memory, Threads};
 use crate::predict::read_for;
 use crate::{data, model_file, output};
 
@@ -24,13 +25,17 @@ Examples:
 pub(crate) struct Args {
     /// Model file
     model: PathBuf,
-    /// Data: CSV, TSV or NPY, plain or gzipped; - is standard input
-    file: String,
+    /// Data: CSV, TSV, JSON lines, NPY, Parquet or Arrow IPC, plain or gzipped; - is standard input; several files or a
+    /// glob are one table
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<String>,
     /// Column of case weights (frequencies): 2 is the row twice, 0 no row
     #[arg(long, value_name = "COLUMN")]
     weights_column: Option<String>,
     #[command(flatten)]
     threads: Threads,
+    #[command(flatten)]
+    memory: Memory,
     /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
@@ -50,8 +55,8 @@ struct Score {
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     args.threads.apply()?;
     let saved = model_file::read(&args.model)?;
-    let mut table = read_for(&saved, &args.file, args.weights_column.as_ref())?;
-    let rows = data::dense(&mut table)?;
+    let table = read_for(&saved, &expand(&args.files)?, args.weights_column.as_ref(), &args.memory)?;
+    let rows = data::rows(&table)?;
     let (model, k) = (&saved.model, saved.model.weights().len());
     // Chunks are summed one by one and then in order: the same bits for any number of threads.
     let sums: Vec<(f64, f64)> = (0..rows.n_chunks())
