@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use mixtura::data::{Buffer, CHUNK_ROWS, Source};
+use mixtura::data::{Buffer, CHUNK_ROWS};
 use mixtura::model::{LatentModel, Predict};
 use mixtura::persist::finite;
 use mixtura_io::expand;

@@ -130,11 +130,13 @@ impl Handler<'_> {
             }
             DataType::Int64 => {
                 let values = array.as_primitive::<Int64Type>().values().iter();
-                values.map(|&value| value as f64).inspect(|value| self.rounded |= value.abs() > EXACT).collect()
+                self.rounded |= values.clone().any(|value| value.unsigned_abs() > EXACT as u64);
+                values.map(|&value| value as f64).collect()
             }
             DataType::UInt64 => {
                 let values = array.as_primitive::<UInt64Type>().values().iter();
-                values.map(|&value| value as f64).inspect(|value| self.rounded |= *value > EXACT).collect()
+                self.rounded |= values.clone().any(|&value| value > EXACT as u64);
+                values.map(|&value| value as f64).collect()
             }
             _ => cast(array, &DataType::Float64)?.as_primitive::<Float64Type>().values().to_vec(),
         };

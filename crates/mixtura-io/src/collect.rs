@@ -143,7 +143,11 @@ impl<'a> Collector<'a> {
                             quoted(text)
                         )));
                     }
-                    facts.unusable = Some(cell::text_reason(text, &format!("{}{}", places.at(row), of_file())));
+                    let place = format!("{}{}", places.at(row), of_file());
+                    facts.unusable = Some(match cells {
+                        Cells::Mixed(_) => cell::string_reason(text, &place),
+                        _ => cell::text_reason(text, &place),
+                    });
                     return Ok(());
                 }
                 Seen::Unusable(why) => {

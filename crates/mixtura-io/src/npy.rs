@@ -152,7 +152,7 @@ impl Format for NpyFile<'_> {
         while first < rows {
             let n = together.min(rows - first);
             self.batch(first, n, &mut bytes, &mut numbers)?;
-            self.rounded |= integers && numbers.iter().flatten().any(|value| value.abs() > EXACT);
+            self.rounded |= integers && numbers.iter().flatten().any(|value| value.abs() >= EXACT);
             let cells = numbers.iter().map(|column| Cells::Numbers(column.as_slice().into())).collect();
             to(&Batch { n_rows: n, places: Places::After(first), columns: cells })?;
             first += n;
