@@ -109,7 +109,7 @@ fn all_formats() -> Folder {
 
 /// The model and the log-likelihood of a fit; the names of the columns differ in arrays.
 fn model(folder: &Folder, args: &str) -> (Value, Value) {
-    let run = folder.run(&format!("fit {args} -k 2 --covariance full --restarts 2 --json"));
+    let run = folder.run(&format!("fit {args} -k 2 --covariance full --restarts 1 --max-iter 20 --json"));
     assert_eq!(run.code, Some(0), "{args}: {}", run.err);
     let mut json: Value = serde_json::from_str(&run.out).unwrap();
     json["model"].as_object_mut().unwrap().remove("columns");
