@@ -9,6 +9,7 @@ use arrow_schema::{ArrowError, DataType, Schema};
 use crate::cells::{Batch, Cells, Places};
 use crate::error::ReadError;
 use crate::format::{Receiver, Want};
+use crate::guard::guarded;
 use crate::npy::EXACT;
 
 /// Rows handed over at a time.
@@ -97,7 +98,8 @@ impl Handler<'_> {
     }
 
     fn cells(&mut self, array: &ArrayRef, want: Want) -> Result<Cells<'static>, ReadError> {
-        self.convert(array, want).map_err(|error| damaged(self.source, &error.to_string()))
+        let source = self.source;
+        guarded(source, || self.convert(array, want))?.map_err(|error| damaged(source, &error.to_string()))
     }
 
     fn convert(&mut self, array: &ArrayRef, want: Want) -> Result<Cells<'static>, ArrowError> {

@@ -58,7 +58,7 @@ fn text() -> String {
         let x = if i % 97 == 3 { "NA".into() } else { noise(i).to_string() };
         let late = if i == 9_000 { "text".into() } else { noise(i + 70_000).to_string() };
         let weight = if noise(i + 40_000) < -0.2 { 0.0 } else { noise(i + 40_000) + 1.5 };
-        let label = ["b", "", "a", "c"][i * i % 4];
+        let label = ["b", "", "a", "c"][(noise(i + 20_000).abs() * 4.0) as usize];
         text.push_str(&format!("{i},{x},{late},{},{},{weight},{label}\n", i * 7919 % 13_001, 1e8 + noise(i + 90_000)));
     }
     text
