@@ -5,8 +5,11 @@ use common::*;
 use mixtura::data::{Buffer, Dense, Source};
 use mixtura_io::{FileRows, ReadOptions, Table, Values, read_table, read_tables};
 
-/// Rows of every chunk: cells, weight, label.
-fn chunks(source: &dyn Source) -> Vec<Vec<(Vec<u64>, u64, Option<usize>)>> {
+/// A row: the bits of its cells and of its weight, its label.
+type Row = (Vec<u64>, u64, Option<usize>);
+
+/// Rows of every chunk.
+fn chunks(source: &dyn Source) -> Vec<Vec<Row>> {
     let mut buffer = Buffer::default();
     let chunks = (0..source.n_chunks()).map(|id| {
         let chunk = source.read(id, &mut buffer).unwrap();
@@ -91,7 +94,7 @@ fn a_spooled_table_is_the_table() {
             );
             assert_eq!(chunks(rows), chunks(&want));
             let all = Dense::new(values(&whole), whole.columns.len()).unwrap();
-            let unlabelled = |chunks: Vec<Vec<(Vec<u64>, u64, Option<usize>)>>| -> Vec<(Vec<u64>, u64)> {
+            let unlabelled = |chunks: Vec<Vec<Row>>| -> Vec<(Vec<u64>, u64)> {
                 chunks.into_iter().flatten().map(|(cells, weight, _)| (cells, weight)).collect()
             };
             assert_eq!(unlabelled(chunks(&rows.without_weights())), unlabelled(chunks(&all)));
