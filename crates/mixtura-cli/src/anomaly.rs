@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mixtura::data::{Buffer, CHUNK_ROWS, Chunk, Dense, Source};
+use mixtura::data::{Buffer, CHUNK_ROWS, Chunk, Source};
 use mixtura::model::{LatentModel, Predict};
 use mixtura::persist::{SavedModel, finite};
 use mixtura::query::Threshold;
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::condition::share;
 use crate::failure::{Failure, UNUSABLE};
-use crate::flags::Threads;
+use crate::flags::{Input, Threads};
 use crate::predict::read_for;
 use crate::rows_out::{cell, count};
 use crate::{data, model_file, output, rows_out};
@@ -32,8 +32,8 @@ Examples:
 pub(crate) struct Args {
     /// Model file
     model: PathBuf,
-    /// Data: CSV, TSV or NPY, plain or gzipped; - is standard input
-    file: String,
+    #[command(flatten)]
+    input: Input,
     /// False-positive rate with --calibrate, else the share of the file to flag
     #[arg(long, value_name = "RATE", default_value_t = 0.01, value_parser = share)]
     rate: f64,
@@ -65,23 +65,24 @@ struct AnomalyJson {
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     args.threads.apply()?;
     let held_out = args.calibrate.as_deref();
-    let mut inputs = vec![args.model.as_path(), Path::new(&args.file)];
+    let files = args.input.paths()?;
+    let mut inputs: Vec<&Path> = files.iter().map(Path::new).chain([&*args.model]).collect();
     inputs.extend(held_out.map(Path::new));
     output::spare_inputs(args.out.as_ref(), &inputs)?;
     if args.json && args.out.as_deref() == Some("-") {
         return Err(Failure::usage("--json and --out - both write standard output: choose one"));
     }
-    if args.file == "-" && held_out == Some("-") {
+    if files.iter().any(|f| f == "-") && held_out == Some("-") {
         return Err(Failure::usage("standard input cannot be the file and the held-out rows at once"));
     }
     let saved = model_file::read(&args.model)?;
     let threshold = match held_out {
         None => None,
         Some(file) => {
-            let mut table = read_for(&saved, file, None)?;
-            let rows = data::dense(&mut table)?;
+            let table = read_for(&saved, &[file.to_owned()], None, &args.input.memory)?;
+            let rows = &*data::rows(&table)?;
             let about = |error| Failure::about(&table.source, &error);
-            let (scores, holes) = scores(&saved, &rows).map_err(about)?;
+            let (scores, holes) = scores(&saved, rows).map_err(about)?;
             if holes > 0 {
                 eprintln!(
                     "note: {} of {} with missing cells: the rate holds over all rows if cells go missing as they do there",
@@ -92,10 +93,10 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             Some(Threshold::new(scores, args.rate).map_err(about)?)
         }
     };
-    let mut table = read_for(&saved, &args.file, None)?;
-    let rows = data::dense(&mut table)?;
+    let table = read_for(&saved, &files, None, &args.input.memory)?;
+    let rows = &*data::rows(&table)?;
     let about = |error| Failure::about(&table.source, &error);
-    let (scores, _) = scores(&saved, &rows).map_err(about)?;
+    let (scores, _) = scores(&saved, rows).map_err(about)?;
     let limit = match &threshold {
         Some(t) => t.score,
         None => own_limit(&scores, args.rate, &table.source)?,
@@ -108,7 +109,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             }
             Ok(())
         };
-        rows_out::write(args.out.as_deref(), "score,is_anomaly", (&rows, &table.source), "scores", || (), lines)?;
+        rows_out::write(args.out.as_deref(), "score,is_anomaly", (rows, &table.source), "scores", || (), lines)?;
     }
     let flagged = scores.iter().filter(|s| **s > limit).count();
     eprintln!("{}", sentence(threshold.as_ref(), limit, args.rate, flagged, scores.len()));
@@ -128,7 +129,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 }
 
 /// −log density of every row, and how many rows have missing cells.
-fn scores(saved: &SavedModel, rows: &Dense<'_>) -> mixtura::Result<(Vec<f64>, usize)> {
+fn scores(saved: &SavedModel, rows: &dyn Source) -> mixtura::Result<(Vec<f64>, usize)> {
     let (model, k) = (&saved.model, saved.model.weights().len());
     let chunks: Vec<(Vec<f64>, usize)> = (0..rows.n_chunks())
         .into_par_iter()

@@ -1,17 +1,16 @@
 //! `mixtura cluster`: k-means.
 
-use std::borrow::Cow;
 use std::path::Path;
 
-use mixtura::data::{Dense, Values};
+use mixtura::data::{Buffer, Chunk, Rows, Source, for_each_row};
 use mixtura::model::kmeans::nearest;
 use mixtura::{KMeans, KMeansFit, Seed};
-use mixtura_io::{Table, read_table};
+use mixtura_io::{Table, read_tables};
 use serde::Serialize;
 
 use crate::failure::Failure;
-use crate::flags::{Columns, Threads};
-use crate::output;
+use crate::flags::{Columns, Input, Threads};
+use crate::{data, output};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,8 +22,8 @@ Examples:
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Data: CSV, TSV or NPY, plain or gzipped; - is standard input
-    file: String,
+    #[command(flatten)]
+    input: Input,
     /// Number of clusters
     #[arg(short = 'k', value_name = "K")]
     k: usize,
@@ -76,38 +75,36 @@ struct ClusterJson<'a> {
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     args.threads.apply()?;
-    output::spare_inputs(args.out.as_ref(), &[Path::new(&args.file)])?;
+    let files = args.input.paths()?;
+    let inputs: Vec<&Path> = files.iter().map(Path::new).collect();
+    output::spare_inputs(args.out.as_ref(), &inputs)?;
     let to_stdout = args.out.as_deref() == Some("-");
     if args.json && to_stdout {
         return Err(Failure::usage("--json and --out - both want standard output: give --out a file"));
     }
-    let mut table = read_table(&args.file, &args.columns.options(None))?;
+    let mut options = args.columns.options(None);
+    options.memory = args.input.memory.memory;
+    let table = read_tables(&files, &options)?;
     if !args.quiet && !args.json {
         table.notes.iter().for_each(|note| eprintln!("note: {note}"));
         table.dropped.iter().for_each(|c| eprintln!("note: column '{}' is left out: {}", c.name, c.reason));
     }
-    let mut values = match std::mem::replace(&mut table.values, mixtura_io::Values::F64(Vec::new())) {
-        mixtura_io::Values::F64(values) => values,
-        mixtura_io::Values::F32(values) => values.into_iter().map(f64::from).collect(),
-    };
+    let about = |error| Failure::about(&table.source, &error);
     let d = table.columns.len();
+    let weighted = data::rows(&table)?;
     let units = match args.scale {
         Scale::None => vec![(0.0, 1.0); d],
-        Scale::Standard => standardize(&mut values, d, table.weights.as_deref()),
+        Scale::Standard => units(&*weighted).map_err(about)?,
     };
-    let about = |error| Failure::about(&table.source, &error);
-    let rows = || Dense::from_values(Values::F64(Cow::Borrowed(&values)), d);
-    let mut used = rows().map_err(about)?;
-    if let Some(weights) = &table.weights {
-        used = used.with_weights(weights).map_err(about)?;
-    }
+    let used = InUnits { source: &*weighted, units: &units };
     let seed = Seed::new(args.seed);
     let kmeans = KMeans { n_clusters: args.k, restarts: args.restarts, max_iter: args.max_iter, seed };
     let fit = kmeans.fit(&used).map_err(about)?;
     let written = match &args.out {
         Some(path) => {
             // Rows of weight 0 have a cluster too.
-            let assigned = nearest(&rows().map_err(about)?, &fit.centers).map_err(about)?;
+            let all = data::all_rows(&table)?;
+            let assigned = nearest(&InUnits { source: &*all, units: &units }, &fit.centers).map_err(about)?;
             output::write(Some(path), |out| {
                 writeln!(out, "cluster")?;
                 assigned.iter().try_for_each(|c| writeln!(out, "{c}"))
@@ -144,22 +141,47 @@ fn print(args: &Args, table: &Table, centers: &[f64], fit: &KMeansFit) -> Result
     output::print(|out| out.write_all(text.as_bytes()))
 }
 
-/// Shifts and scales every column to mean 0 and standard deviation 1; returns the means and standard deviations. A
-/// constant column is only shifted.
-fn standardize(values: &mut [f64], d: usize, weights: Option<&[f64]>) -> Vec<(f64, f64)> {
-    let weight = |i: usize| weights.map_or(1.0, |w| w[i]);
-    (0..d)
-        .map(|j| {
-            let average = |of: &dyn Fn(f64) -> f64| {
-                let cells = values.iter().skip(j).step_by(d).enumerate().filter(|(_, x)| !x.is_nan());
-                let (sum, total) = cells.fold((0.0, 0.0), |(s, t), (i, x)| (s + weight(i) * of(*x), t + weight(i)));
-                sum / total
-            };
-            let mean = average(&|x| x);
-            let sd = average(&|x| (x - mean) * (x - mean)).sqrt();
-            let sd = if sd > 0.0 { sd } else { 1.0 };
-            values.iter_mut().skip(j).step_by(d).for_each(|x| *x = (*x - mean) / sd);
-            (mean, sd)
-        })
-        .collect()
+/// Mean and standard deviation of every column; that of a constant column is taken for 1.
+fn units(rows: &dyn Source) -> mixtura::Result<Vec<(f64, f64)>> {
+    let d = rows.n_features();
+    let average = |of: &dyn Fn(usize, f64) -> f64| {
+        let (mut sums, mut totals) = (vec![0.0; d], vec![0.0; d]);
+        for_each_row(rows, |_, row, weight, _| {
+            for (j, &x) in row.iter().enumerate().filter(|(_, x)| !x.is_nan()) {
+                sums[j] += weight * of(j, x);
+                totals[j] += weight;
+            }
+        })?;
+        Ok::<Vec<f64>, mixtura::Error>(sums.iter().zip(&totals).map(|(sum, total)| sum / total).collect())
+    };
+    let means = average(&|_, x| x)?;
+    let variances = average(&|j, x| (x - means[j]) * (x - means[j]))?;
+    let sd = |variance: &f64| if *variance > 0.0 { variance.sqrt() } else { 1.0 };
+    Ok(means.iter().copied().zip(variances.iter().map(sd)).collect())
+}
+
+/// Rows with every column shifted and scaled by its mean and standard deviation.
+struct InUnits<'a> {
+    source: &'a dyn Source,
+    units: &'a [(f64, f64)],
+}
+
+impl Source for InUnits<'_> {
+    fn n_features(&self) -> usize {
+        self.source.n_features()
+    }
+
+    fn n_rows(&self) -> usize {
+        self.source.n_rows()
+    }
+
+    fn read<'b>(&'b self, id: usize, buffer: &'b mut Buffer) -> mixtura::Result<Chunk<'b>> {
+        let Buffer { values, inner, .. } = buffer;
+        let chunk = self.source.read(id, inner.get_or_insert_default())?;
+        values.clear();
+        for i in 0..chunk.rows.n_rows() {
+            values.extend(chunk.rows.row(i).iter().zip(self.units).map(|(x, (mean, sd))| (x - mean) / sd));
+        }
+        Ok(Chunk { rows: Rows::new(values, self.units.len()), ..chunk })
+    }
 }

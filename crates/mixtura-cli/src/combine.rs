@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use mixtura::query::{Combined, Step, combine_by_entropy, combine_by_overlap};
 use serde::Serialize;
 
+use mixtura_io::expand;
+
 use crate::failure::Failure;
-use crate::flags::Threads;
+use crate::flags::{Memory, Threads};
 use crate::predict::read_for;
 use crate::{data, model_file, output};
 
@@ -27,8 +29,11 @@ Examples:
 pub(crate) struct Args {
     /// Model file
     model: PathBuf,
-    /// Data that choose what to merge: CSV, TSV or NPY, plain or gzipped; - is standard input
-    file: Option<String>,
+    /// Data that choose what to merge, in any format that fit reads; several files or a glob are one table
+    #[arg(value_name = "FILE")]
+    files: Vec<String>,
+    #[command(flatten)]
+    memory: Memory,
     /// Number of groups
     #[arg(short = 'k', value_name = "K")]
     k: usize,
@@ -63,7 +68,8 @@ struct StepJson<'a> {
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     args.threads.apply()?;
     let mut inputs = vec![args.model.as_path()];
-    inputs.extend(args.file.as_deref().map(Path::new));
+    let files = expand(&args.files)?;
+    inputs.extend(files.iter().map(Path::new));
     output::spare_inputs(args.out.as_ref(), &inputs)?;
     args.out.as_deref().filter(|path| *path != "-").map_or(Ok(()), output::check_target)?;
     let to_stdout = args.out.as_deref() == Some("-");
@@ -75,16 +81,16 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     if args.k == 0 || args.k > k {
         return Err(Failure::usage(format!("-k {}: the model has {k} components, so use 1 to {k}", args.k)));
     }
-    let (combined, rule) = match &args.file {
-        None => {
+    let (combined, rule) = match &files[..] {
+        [] => {
             let about = |error| Failure::about(&args.model.display().to_string(), &error);
             (combine_by_overlap(&saved.model, args.k).map_err(about)?, "overlap")
         }
-        Some(file) => {
-            let mut table = read_for(&saved, file, None)?;
-            let rows = data::dense(&mut table)?;
+        files => {
+            let table = read_for(&saved, files, None, &args.memory)?;
+            let rows = &*data::rows(&table)?;
             let about = |error| Failure::about(&table.source, &error);
-            (combine_by_entropy(&saved.model, args.k, &rows).map_err(about)?, "entropy")
+            (combine_by_entropy(&saved.model, args.k, rows).map_err(about)?, "entropy")
         }
     };
     if let Some(path) = args.out.as_deref() {

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use mixtura::data::{Buffer, CHUNK_ROWS, Source};
+use mixtura::data::{Buffer, CHUNK_ROWS};
 use mixtura::model::{LatentModel, Predict};
 use mixtura::query::Agreement;
-use mixtura_io::{ReadOptions, read_table};
+use mixtura_io::{ReadOptions, read_tables};
 use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::failure::{Failure, UNUSABLE};
-use crate::flags::Threads;
+use crate::flags::{Input, Threads};
 use crate::rows_out::count;
 use crate::{data, model_file, output};
 
@@ -29,8 +29,8 @@ Examples:
 pub(crate) struct Args {
     /// Model file
     model: PathBuf,
-    /// Data: CSV or TSV, plain or gzipped; - is standard input
-    file: String,
+    #[command(flatten)]
+    input: Input,
     /// Column of the known labels; rows without one are left out
     #[arg(long, value_name = "COLUMN")]
     label_column: String,
@@ -62,16 +62,17 @@ type Counts = BTreeMap<(usize, usize), f64>;
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     args.threads.apply()?;
     let saved = model_file::read(&args.model)?;
-    let mut table = read_table(
-        &args.file,
+    let table = read_tables(
+        &args.input.paths()?,
         &ReadOptions {
             columns: Some(saved.columns.clone()),
             weights_column: args.weights_column.clone(),
             label_column: Some(args.label_column.clone()),
             of_a_model: true,
+            memory: args.input.memory.memory,
         },
     )?;
-    let rows = data::dense(&mut table)?;
+    let rows = &*data::rows(&table)?;
     let labels = table.labels.as_ref().map_or(&[][..], |l| &l.names);
     if labels.is_empty() {
         let what = format!("{}: column '{}' has no label in any row", table.source, args.label_column);

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use mixtura::distributed::{Statistics, e_step};
 use mixtura::persist::SavedModel;
-use mixtura_io::{ReadOptions, Table, read_table};
+use mixtura_io::{ReadOptions, Table, read_tables};
 
 use crate::failure::{Failure, UNUSABLE};
 use crate::fit::stem;
-use crate::flags::Threads;
+use crate::flags::{Input, Threads};
 use crate::predict::read_for;
 use crate::{data, model_file, output, stats_file};
 
@@ -28,8 +28,8 @@ Examples:
 pub(crate) struct Args {
     /// Model file
     model: PathBuf,
-    /// A part of the data: CSV, TSV or NPY, plain or gzipped; - is standard input
-    file: String,
+    #[command(flatten)]
+    input: Input,
     /// Column of case weights (frequencies): 2 is the row twice, 0 no row
     #[arg(long, value_name = "COLUMN")]
     weights_column: Option<String>,
@@ -48,17 +48,19 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     args.threads.apply()?;
-    let target = args.out.clone().unwrap_or_else(|| format!("{}.stats.json", stem(&args.file)));
+    let files = args.input.paths()?;
+    let target = args.out.clone().unwrap_or_else(|| format!("{}.stats.json", stem(&files[0])));
     stats_file::check_target(&target, args.json)?;
-    output::spare_inputs(Some(&target), &[&args.model, Path::new(&args.file)])?;
+    let inputs: Vec<&Path> = files.iter().map(Path::new).chain([&*args.model]).collect();
+    output::spare_inputs(Some(&target), &inputs)?;
     let saved = model_file::read(&args.model)?;
-    let mut table = match &args.label_column {
-        None => read_for(&saved, &args.file, args.weights_column.as_ref())?,
+    let table = match &args.label_column {
+        None => read_for(&saved, &files, args.weights_column.as_ref(), &args.input.memory)?,
         Some(labels) => read_labelled(&saved, &args, labels)?,
     };
-    let rows = data::dense(&mut table)?;
+    let rows = &*data::rows(&table)?;
     let statistics: Statistics =
-        e_step(&saved, &rows, &table.source).map_err(|error| Failure::about(&table.source, &error))?;
+        e_step(&saved, rows, &table.source).map_err(|error| Failure::about(&table.source, &error))?;
     stats_file::write(&statistics, &target, args.json)
 }
 
@@ -75,8 +77,9 @@ fn read_labelled(saved: &SavedModel, args: &Args, column: &str) -> Result<Table,
         weights_column: args.weights_column.clone(),
         label_column: Some(column.to_owned()),
         of_a_model: true,
+        memory: args.input.memory.memory,
     };
-    let mut table = read_table(&args.file, &options)?;
+    let mut table = read_tables(&args.input.paths()?, &options)?;
     if let Some(labels) = &mut table.labels {
         let known = labels.names.iter().map(|name| saved.record.labels.iter().position(|l| l == name));
         let component: Vec<Option<usize>> = known.collect();

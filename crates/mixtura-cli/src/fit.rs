@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::failure::{Failure, INTERRUPTED};
 use crate::fit_json::FitJson;
+use crate::flags::Input;
 use crate::search::Search;
 use crate::{interrupt, output};
 
@@ -12,17 +13,18 @@ Examples:
   mixtura fit data.csv                                  K from 1 to 9 and the structure by BIC
   mixtura fit data.csv -k 3 --covariance full --out m.json
   mixtura fit data.csv.gz --columns height,weight --weights-column n --json
+  mixtura fit 'big-*.parquet' -k 3 --memory 1G         files larger than the memory, as one table
   zcat big.csv.gz | mixtura fit - -k 1..4 --label-column species";
 
 /// Fit a Gaussian mixture to a data file, say how far to trust it, and save it
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Data: CSV, TSV or NPY, plain or gzipped; - is standard input
-    file: String,
+    #[command(flatten)]
+    input: Input,
     #[command(flatten)]
     search: Search,
-    /// Model file to write [default: the data file's name with .mixtura.json, here; none with --json]
+    /// Model file to write [default: the (first) data file's name with .mixtura.json, here; none with --json]
     #[arg(long, value_name = "FILE")]
     out: Option<String>,
     /// Print the result as one JSON object
@@ -37,9 +39,10 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let search = &args.search;
     search.threads.apply()?;
     search.check()?;
-    let target = target(&args)?;
+    let files = args.input.paths()?;
+    let target = target(&args, &files[0])?;
     let quiet = args.quiet || args.json;
-    let mut data = search.read(&args.file)?;
+    let mut data = search.read(&files, &args.input.memory)?;
     if !quiet {
         data.announce();
     }
@@ -76,14 +79,14 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 }
 
 /// Where the model goes, checked before any work is done.
-fn target(args: &Args) -> Result<Option<String>, Failure> {
+fn target(args: &Args, first: &str) -> Result<Option<String>, Failure> {
     let path = match (&args.out, args.json) {
         (Some(path), true) if path == "-" => {
             return Err(Failure::usage("--json and --out - both want standard output: give --out a file"));
         }
         (Some(path), _) => path.clone(),
         (None, true) => return Ok(None),
-        (None, false) => format!("{}.mixtura.json", stem(&args.file)),
+        (None, false) => format!("{}.mixtura.json", stem(first)),
     };
     if path != "-" {
         output::check_target(&path)?;

@@ -7,7 +7,7 @@ use clap::Args;
 use mixtura::catalog;
 use mixtura::family::gaussian::Structure;
 use mixtura::fit::{Collapse, Criterion, Method};
-use mixtura_io::ReadOptions;
+use mixtura_io::{ReadOptions, expand};
 
 use crate::failure::Failure;
 
@@ -29,8 +29,62 @@ impl Columns {
             weights_column: self.weights_column.clone(),
             label_column: label_column.cloned(),
             of_a_model: false,
+            memory: None,
         }
     }
+}
+
+/// The data files of a command.
+#[derive(Args, Debug)]
+pub(crate) struct Input {
+    /// Data: CSV, TSV, JSON lines, NPY, Parquet or Arrow IPC, plain or gzipped; - is standard input; several files or a
+    /// glob are one table
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<String>,
+    #[command(flatten)]
+    pub(crate) memory: Memory,
+}
+
+impl Input {
+    /// The files, with globs expanded.
+    pub(crate) fn paths(&self) -> Result<Vec<String>, Failure> {
+        Ok(expand(&self.files)?)
+    }
+}
+
+/// How much memory the command may use.
+#[derive(Args, Debug)]
+pub(crate) struct Memory {
+    /// Memory to work in, such as 500M or 2G: a larger table is put into a temporary file, with the same bits as result
+    /// [default: as much as the table needs]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) memory: Option<u64>,
+}
+
+/// Less than this the command needs for itself.
+const LEAST_MEMORY: u64 = 64_000_000;
+
+/// Reads a size such as `500M`, `2G`, `1.5GiB` or a number of bytes.
+fn size(text: &str) -> Result<u64, String> {
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let number = &text[..text.len() - unit.len()];
+    let factor = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "k" | "kb" => 1e3,
+        "m" | "mb" => 1e6,
+        "g" | "gb" => 1e9,
+        "t" | "tb" => 1e12,
+        "kib" => 1024.0,
+        "mib" => 1024.0 * 1024.0,
+        "gib" => 1024.0 * 1024.0 * 1024.0,
+        "tib" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        _ => return Err("use a number with K, M, G, T, KiB, MiB, GiB or TiB, such as 500M".into()),
+    };
+    let bytes = number.parse::<f64>().map_err(|_| "use a size such as 500M or 1.5GiB")? * factor;
+    if bytes < LEAST_MEMORY as f64 {
+        return Err("at least 64M are needed".into());
+    }
+    Ok(bytes as u64)
 }
 
 /// How many processor cores work.
@@ -141,6 +195,23 @@ pub(crate) fn init(text: &str) -> Result<Init, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes() {
+        for (text, want) in [
+            ("500M", 500_000_000),
+            ("2G", 2_000_000_000),
+            ("1.5GiB", 3 << 29),
+            ("64MB", 64_000_000),
+            ("100000k", 100_000_000),
+            ("100000000", 100_000_000),
+        ] {
+            assert_eq!(size(text), Ok(want), "{text}");
+        }
+        for bad in ["", "M", "63M", "-1G", "1e9", "1.2.3G", "5Q", "0", "nan", "inf", "G5"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn ranges_include_their_end() {

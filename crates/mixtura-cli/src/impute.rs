@@ -8,7 +8,7 @@ use mixtura::data::Chunk;
 use mixtura::query::{Conditioner, Filling, Imputed};
 
 use crate::failure::Failure;
-use crate::flags::Threads;
+use crate::flags::{Input, Threads};
 use crate::predict::read_for;
 use crate::rows_out::{cell, count};
 use crate::{data, model_file, output, rows_out};
@@ -27,8 +27,8 @@ Examples:
 pub(crate) struct Args {
     /// Model file
     model: PathBuf,
-    /// Data: CSV, TSV or NPY, plain or gzipped; - is standard input
-    file: String,
+    #[command(flatten)]
+    input: Input,
     /// Draw the missing cells of a row from their distribution rather than take its mean
     #[arg(long)]
     draw: bool,
@@ -44,10 +44,12 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     args.threads.apply()?;
-    output::spare_inputs(args.out.as_ref(), &[&args.model, Path::new(&args.file)])?;
+    let files = args.input.paths()?;
+    let inputs: Vec<&Path> = files.iter().map(Path::new).chain([&*args.model]).collect();
+    output::spare_inputs(args.out.as_ref(), &inputs)?;
     let saved = model_file::read(&args.model)?;
-    let mut table = read_for(&saved, &args.file, None)?;
-    let rows = data::dense(&mut table)?;
+    let table = read_for(&saved, &files, None, &args.input.memory)?;
+    let rows = &*data::rows(&table)?;
     let filling = if args.draw { Filling::Draw(Seed::new(args.seed)) } else { Filling::Mean };
     let total = Mutex::new(Imputed::default());
     let d = saved.columns.len();
@@ -69,7 +71,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let header: Vec<String> = saved.columns.iter().map(|name| output::csv_name(name)).collect();
     let worker = || Conditioner::new(&saved.model);
     let (out, header) = (args.out.as_deref(), header.join(","));
-    rows_out::write(out, &header, (&rows, &table.source), "filled rows", worker, lines)?;
+    rows_out::write(out, &header, (rows, &table.source), "filled rows", worker, lines)?;
     let total = total.into_inner().unwrap_or_default();
     eprintln!("note: {} filled", count(total.cells, "cell"));
     if total.empty_rows > 0 {

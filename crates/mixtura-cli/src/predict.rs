@@ -9,10 +9,10 @@ use mixtura::data::{CHUNK_ROWS, Chunk};
 use mixtura::model::{LatentModel, Predict};
 use mixtura::persist::SavedModel;
 use mixtura::query::Conditioner;
-use mixtura_io::{ReadError, ReadOptions, Table, read_table};
+use mixtura_io::{ReadError, ReadOptions, Table, read_table, read_tables};
 
 use crate::failure::{Failure, UNUSABLE};
-use crate::flags::Threads;
+use crate::flags::{Input, Memory, Threads};
 use crate::{data, model_file, output, rows_out};
 
 const EXAMPLES: &str = "\
@@ -31,8 +31,8 @@ Examples:
 pub(crate) struct Args {
     /// Model file
     model: PathBuf,
-    /// Data: CSV, TSV or NPY, plain or gzipped; - is standard input
-    file: String,
+    #[command(flatten)]
+    input: Input,
     /// Add the responsibilities p0, p1, …
     #[arg(long)]
     proba: bool,
@@ -51,10 +51,12 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     args.threads.apply()?;
-    output::spare_inputs(args.out.as_ref(), &[&args.model, Path::new(&args.file)])?;
+    let files = args.input.paths()?;
+    let inputs: Vec<&Path> = files.iter().map(Path::new).chain([&*args.model]).collect();
+    output::spare_inputs(args.out.as_ref(), &inputs)?;
     let saved = model_file::read(&args.model)?;
-    let mut table = read_for(&saved, &args.file, None)?;
-    let rows = data::dense(&mut table)?;
+    let table = read_for(&saved, &files, None, &args.input.memory)?;
+    let rows = &*data::rows(&table)?;
     let k = saved.model.weights().len();
     let mut header = "component".to_owned();
     if !saved.record.labels.is_empty() {
@@ -73,7 +75,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     rows_out::write(
         args.out.as_deref(),
         &header,
-        (&rows, &table.source),
+        (rows, &table.source),
         "predictions",
         || Worker::new(&saved),
         |worker, chunk, text| {
@@ -144,22 +146,30 @@ impl<'a> Worker<'a> {
 
 /// Reads the columns of a model from a file. An array has no column names: its columns are matched by position if there
 /// are as many as the model has.
-pub(crate) fn read_for(saved: &SavedModel, file: &str, weights_column: Option<&String>) -> Result<Table, Failure> {
+pub(crate) fn read_for(
+    saved: &SavedModel,
+    files: &[String],
+    weights_column: Option<&String>,
+    memory: &Memory,
+) -> Result<Table, Failure> {
     let options = |columns| ReadOptions {
         columns,
         weights_column: weights_column.cloned(),
         label_column: None,
         of_a_model: true,
+        memory: memory.memory,
     };
-    match read_table(file, &options(Some(saved.columns.clone()))) {
+    let file = &files[0];
+    match read_tables(files, &options(Some(saved.columns.clone()))) {
         Ok(table) => Ok(table),
         Err(error @ ReadError::Data(_)) if is_array(file) => {
             let d = saved.columns.len();
-            let found = read_table(file, &ReadOptions::default()).map_or(0, |t| t.columns.len() + t.dropped.len());
+            let found = ReadOptions { memory: memory.memory, ..ReadOptions::default() };
+            let found = read_table(file, &found).map_or(0, |t| t.columns.len() + t.dropped.len());
             if found != d {
                 return Err(Failure::new(UNUSABLE, format!("{error} (the model has {d} columns, the array {found})")));
             }
-            let table = read_table(file, &options(Some((1..=d).map(|i| format!("x{i}")).collect())))?;
+            let table = read_tables(files, &options(Some((1..=d).map(|i| format!("x{i}")).collect())))?;
             eprintln!("note: {file} has no column names: its columns are taken in the order of the model's");
             Ok(table)
         }

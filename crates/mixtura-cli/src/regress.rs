@@ -9,7 +9,7 @@ use mixtura::query::Conditioner;
 
 use crate::condition::share;
 use crate::failure::Failure;
-use crate::flags::Threads;
+use crate::flags::{Input, Threads};
 use crate::predict::read_for;
 use crate::rows_out::{cell, count};
 use crate::{data, model_file, output, rows_out};
@@ -29,8 +29,8 @@ Examples:
 pub(crate) struct Args {
     /// Model file
     model: PathBuf,
-    /// Data: CSV, TSV or NPY, plain or gzipped; - is standard input
-    file: String,
+    #[command(flatten)]
+    input: Input,
     /// Columns to predict; the file need not have them
     #[arg(long, value_name = "Y,Z,…", value_delimiter = ',', required = true)]
     target: Vec<String>,
@@ -55,7 +55,9 @@ const MOST_DRAWS: usize = 10_000;
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     args.threads.apply()?;
-    output::spare_inputs(args.out.as_ref(), &[&args.model, Path::new(&args.file)])?;
+    let files = args.input.paths()?;
+    let inputs: Vec<&Path> = files.iter().map(Path::new).chain([&*args.model]).collect();
+    output::spare_inputs(args.out.as_ref(), &inputs)?;
     if args.draws > MOST_DRAWS {
         return Err(Failure::usage(format!("--draws {}: at most {MOST_DRAWS} per row", args.draws)));
     }
@@ -68,8 +70,8 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let about = |error| Failure::about(&args.model.display().to_string(), &error);
     let names = given.iter().map(|&j| saved.columns[j].clone()).collect();
     let known = saved.derive(saved.model.marginal(&given).map_err(about)?, names, String::new());
-    let mut table = read_for(&known, &args.file, None)?;
-    let rows = data::dense(&mut table)?;
+    let table = read_for(&known, &files, None, &args.input.memory)?;
+    let rows = &*data::rows(&table)?;
     let mut header = Vec::new();
     for name in &args.target {
         let parts = ["mean", "sd", "low", "high"].map(|part| format!("{name}_{part}"));
@@ -110,7 +112,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     };
     let worker = || Conditioner::new(&saved.model);
     let (out, header) = (args.out.as_deref(), header.join(","));
-    rows_out::write(out, &header, (&rows, &table.source), "predictions", worker, lines)?;
+    rows_out::write(out, &header, (rows, &table.source), "predictions", worker, lines)?;
     let (far, empty) = (far.into_inner(), empty.into_inner());
     if far > 0 {
         eprintln!("note: {} so far out that every density is 0: predicted with the prior weights", count(far, "row"));

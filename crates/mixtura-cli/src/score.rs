@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use mixtura::data::{Buffer, CHUNK_ROWS, Source};
+use mixtura::data::{Buffer, CHUNK_ROWS};
 use mixtura::model::{LatentModel, Predict};
 use mixtura::persist::finite;
 use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::failure::Failure;
-use crate::flags::Threads;
+use crate::flags::{Input, Threads};
 use crate::predict::read_for;
 use crate::{data, model_file, output};
 
@@ -24,8 +24,8 @@ Examples:
 pub(crate) struct Args {
     /// Model file
     model: PathBuf,
-    /// Data: CSV, TSV or NPY, plain or gzipped; - is standard input
-    file: String,
+    #[command(flatten)]
+    input: Input,
     /// Column of case weights (frequencies): 2 is the row twice, 0 no row
     #[arg(long, value_name = "COLUMN")]
     weights_column: Option<String>,
@@ -50,8 +50,8 @@ struct Score {
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     args.threads.apply()?;
     let saved = model_file::read(&args.model)?;
-    let mut table = read_for(&saved, &args.file, args.weights_column.as_ref())?;
-    let rows = data::dense(&mut table)?;
+    let table = read_for(&saved, &args.input.paths()?, args.weights_column.as_ref(), &args.input.memory)?;
+    let rows = data::rows(&table)?;
     let (model, k) = (&saved.model, saved.model.weights().len());
     // Chunks are summed one by one and then in order: the same bits for any number of threads.
     let sums: Vec<(f64, f64)> = (0..rows.n_chunks())

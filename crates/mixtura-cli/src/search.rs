@@ -4,16 +4,16 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mixtura::data::{Audit, Source, audit};
+use mixtura::data::{Audit, audit};
 use mixtura::family::Emission;
 use mixtura::family::gaussian::Structure;
 use mixtura::fit::{Checkpoint, Collapse, Control, Criterion, Grid, Identity, Init, Method, Selection};
 use mixtura::persist::{DataRecord, Record, SavedModel};
 use mixtura::{Error, GaussianMixture, Seed};
-use mixtura_io::{Table, read_table};
+use mixtura_io::{Table, read_tables};
 
 use crate::failure::{Failure, UNUSABLE};
-use crate::flags::{self, Columns, Covariance, Threads};
+use crate::flags::{self, Columns, Covariance, Memory, Threads};
 use crate::progress::Bar;
 use crate::{checkpoint, data, fingerprint, interrupt, model_file};
 
@@ -80,7 +80,6 @@ pub(crate) struct Search {
 /// The data of a search, read and looked at.
 pub(crate) struct Data {
     pub(crate) table: Table,
-    rows: mixtura::data::Dense<'static>,
     pub(crate) audit: Audit,
     /// What the user should know, in sentences.
     pub(crate) warnings: Vec<String>,
@@ -114,18 +113,19 @@ impl Search {
     }
 
     /// Reads the data; a fit that starts from a model reads the model's columns.
-    pub(crate) fn read(&self, file: &str) -> Result<Data, Failure> {
+    pub(crate) fn read(&self, files: &[String], memory: &Memory) -> Result<Data, Failure> {
         let start = match &self.init {
             flags::Init::Params(path) => Some(model_file::read_start(path)?),
             _ => None,
         };
         let mut options = self.columns.options(self.label_column.as_ref());
+        options.memory = memory.memory;
         if let Some(start) = &start
             && options.columns.is_none()
         {
             options.columns = Some(start.columns.clone());
         }
-        let mut table = read_table(file, &options)?;
+        let table = read_tables(files, &options)?;
         if let Some(start) = &start
             && start.columns != table.columns
         {
@@ -140,10 +140,11 @@ impl Search {
             let sentence = format!("{}: the label column holds no label to start from", table.source);
             return Err(Failure::new(UNUSABLE, sentence));
         }
-        let rows = data::dense(&mut table)?;
-        let audit = audit(&rows).map_err(|error| Failure::about(&table.source, &error))?;
+        let rows = data::rows(&table)?;
+        let audit = audit(&*rows).map_err(|error| Failure::about(&table.source, &error))?;
+        drop(rows);
         let warnings = data::warnings(&table, &audit);
-        Ok(Data { table, rows, audit, warnings, labels, start })
+        Ok(Data { table, audit, warnings, labels, start })
     }
 
     /// The numbers of components and the structures to try.
@@ -184,6 +185,7 @@ impl Search {
     /// Fits every candidate and chooses.
     pub(crate) fn run(&self, data: &Data, quiet: bool) -> Result<Selection, Failure> {
         let (ks, structures) = self.candidates(data)?;
+        let rows = &*data::rows(&data.table)?;
         let about = |error: Error| Failure::about(&data.table.source, &error);
         let init = match (&self.init, &data.start) {
             (_, Some(start)) => Init::Params(Box::new(start.model.clone())),
@@ -212,7 +214,7 @@ impl Search {
             Some(path) => {
                 let identity = Identity {
                     program: concat!("mixtura ", env!("CARGO_PKG_VERSION")).to_owned(),
-                    data: fingerprint::fingerprint(&data.rows).map_err(about)?,
+                    data: fingerprint::fingerprint(rows).map_err(about)?,
                     options: fingerprint::of_text(&format!("{estimator:?} {grid:?}")),
                 };
                 let every = Duration::from_secs_f64(self.checkpoint_every);
@@ -228,7 +230,7 @@ impl Search {
             checkpoint: kept.as_ref(),
             ..Control::default()
         };
-        let selection = estimator.select(&data.rows, &data.table.columns, &grid, control);
+        let selection = estimator.select(rows, &data.table.columns, &grid, control);
         bar.finish();
         selection.map_err(about)
     }
@@ -266,7 +268,8 @@ impl Search {
             source: table.source.clone(),
             n_rows: fit.n_rows,
             total_weight: fit.total_weight,
-            fingerprint: fingerprint::fingerprint(&data.rows).map_err(|error| Failure::about(&table.source, &error))?,
+            fingerprint: fingerprint::fingerprint(&*data::rows(table)?)
+                .map_err(|error| Failure::about(&table.source, &error))?,
             shift: fit.affine.shift.clone(),
             scale: fit.affine.scale.clone(),
         };
@@ -280,7 +283,7 @@ impl Data {
     pub(crate) fn announce(&self) {
         /// Column names that are told one by one.
         const SHOWN: usize = 8;
-        let (table, used) = (&self.table, self.rows.n_rows());
+        let (table, used) = (&self.table, self.audit.n_rows);
         let mut names: Vec<&str> = table.columns.iter().take(SHOWN).map(String::as_str).collect();
         if table.columns.len() > SHOWN {
             names.push("…");

@@ -1,6 +1,7 @@
 //! `mixtura select`: how many components, and of which structure, by any criterion, with reasons.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use mixtura::fit::{Criterion, LikelihoodRatio, Selection};
 use mixtura::persist::finite;
@@ -8,6 +9,7 @@ use serde::Serialize;
 
 use crate::candidate_json::CandidateJson;
 use crate::failure::{Failure, INTERRUPTED};
+use crate::flags::Input;
 use crate::search::Search;
 use crate::{interrupt, output};
 
@@ -22,8 +24,8 @@ Examples:
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Data: CSV, TSV or NPY, plain or gzipped; - is standard input
-    file: String,
+    #[command(flatten)]
+    input: Input,
     #[command(flatten)]
     search: Search,
     /// Model file to write the chosen fit to [default: none]
@@ -99,8 +101,11 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         }
         output::check_target(path)?;
     }
+    let files = args.input.paths()?;
+    let inputs: Vec<&Path> = files.iter().map(Path::new).collect();
+    output::spare_inputs(args.out.as_ref(), &inputs)?;
     let quiet = args.quiet || args.json || args.csv;
-    let mut data = search.read(&args.file)?;
+    let mut data = search.read(&files, &args.input.memory)?;
     if !quiet {
         data.announce();
     }

@@ -57,6 +57,14 @@ pub(crate) fn text_reason(cell: &str, place: &str) -> String {
     }
 }
 
+/// As [`text_reason`], for a string of a format that has numbers of its own.
+pub(crate) fn string_reason(string: &str, place: &str) -> String {
+    if matches!(parse(string, false), Cell::Number(_)) {
+        return format!("text (numbers in quotes; write them without), for example {} {place}", quoted(string));
+    }
+    text_reason(string, place)
+}
+
 /// Digits with commas, points, apostrophes or blanks among them: "1,234", "1.234,5", "1 234".
 fn is_grouped(cell: &str) -> bool {
     let digits = cell.strip_prefix(['-', '+']).unwrap_or(cell);

@@ -1,10 +1,9 @@
-//! Collects the label column: distinct names and one code per row.
+//! Codes the labels of the rows: one table of distinct names for all files.
 
 use std::collections::HashMap;
 
 use crate::cell;
 use crate::error::ReadError;
-use crate::table::Labels;
 
 /// More distinct labels are refused: the column is then almost surely a measurement or a key.
 const MAX_LABELS: usize = 10_000;
@@ -12,33 +11,31 @@ const MAX_LABELS: usize = 10_000;
 #[derive(Default)]
 pub(crate) struct LabelCodes {
     seen: HashMap<String, i32>,
-    codes: Vec<i32>,
 }
 
 impl LabelCodes {
-    /// Adds the next row's label, a trimmed cell; `where_` names file and column in a refusal.
-    pub(crate) fn push(&mut self, label: &str, where_: impl Fn() -> String) -> Result<(), ReadError> {
-        let code = if cell::is_missing(label) {
-            -1
-        } else if let Some(&code) = self.seen.get(label) {
-            code
-        } else {
-            if self.seen.len() == MAX_LABELS {
-                return Err(ReadError::Data(format!(
-                    "{} has more than 10,000 distinct labels; choose a column of classes",
-                    where_()
-                )));
-            }
-            let code = self.seen.len() as i32;
-            self.seen.insert(label.to_owned(), code);
-            code
-        };
-        self.codes.push(code);
-        Ok(())
+    /// The code of a label, a trimmed cell: −1 where it is missing, else in order of first appearance. `where_` names
+    /// file and column in a refusal.
+    pub(crate) fn code(&mut self, label: &str, where_: impl Fn() -> String) -> Result<i32, ReadError> {
+        if cell::is_missing(label) {
+            return Ok(-1);
+        }
+        if let Some(&code) = self.seen.get(label) {
+            return Ok(code);
+        }
+        if self.seen.len() == MAX_LABELS {
+            return Err(ReadError::Data(format!(
+                "{} has more than 10,000 distinct labels; choose a column of classes",
+                where_()
+            )));
+        }
+        let code = self.seen.len() as i32;
+        self.seen.insert(label.to_owned(), code);
+        Ok(code)
     }
 
-    /// The labels with their names in order.
-    pub(crate) fn finish(self) -> Labels {
+    /// The labels in order, and for every code its label's position there.
+    pub(crate) fn finish(self) -> (Vec<String>, Vec<i32>) {
         let mut named: Vec<(Option<f64>, String, i32)> =
             self.seen.into_iter().map(|(name, code)| (name.parse().ok(), name, code)).collect();
         if named.iter().any(|(number, ..)| number.is_none()) {
@@ -48,15 +45,11 @@ impl LabelCodes {
             let by_number = a.0.unwrap_or(0.0).total_cmp(&b.0.unwrap_or(0.0));
             by_number.then_with(|| a.1.cmp(&b.1))
         });
-        let mut place = vec![0; named.len()];
+        let mut places = vec![0; named.len()];
         for (new, (_, _, old)) in named.iter().enumerate() {
-            place[*old as usize] = new as i32;
+            places[*old as usize] = new as i32;
         }
-        let mut codes = self.codes;
-        for code in codes.iter_mut().filter(|code| **code >= 0) {
-            *code = place[*code as usize];
-        }
-        Labels { names: named.into_iter().map(|(_, name, _)| name).collect(), codes }
+        (named.into_iter().map(|(_, name, _)| name).collect(), places)
     }
 }
 
@@ -64,29 +57,28 @@ impl LabelCodes {
 mod tests {
     use super::*;
 
-    fn labels(cells: &[&str]) -> Labels {
+    fn labels(cells: &[&str]) -> (Vec<String>, Vec<i32>) {
         let mut codes = LabelCodes::default();
-        for cell in cells {
-            codes.push(cell, String::new).unwrap();
-        }
-        codes.finish()
+        let coded: Vec<i32> = cells.iter().map(|cell| codes.code(cell, String::new).unwrap()).collect();
+        let (names, places) = codes.finish();
+        (names, coded.into_iter().map(|code| if code < 0 { -1 } else { places[code as usize] }).collect())
     }
 
     #[test]
     fn numbers_sort_as_numbers_and_text_as_text() {
-        let numbers = labels(&["10", "9", "", "10"]);
-        assert_eq!(numbers.names, ["9", "10"]);
-        assert_eq!(numbers.codes, [1, 0, -1, 1]);
-        assert_eq!(labels(&["10", "9", "b"]).names, ["10", "9", "b"]);
+        let (names, codes) = labels(&["10", "9", "", "10"]);
+        assert_eq!(names, ["9", "10"]);
+        assert_eq!(codes, [1, 0, -1, 1]);
+        assert_eq!(labels(&["10", "9", "b"]).0, ["10", "9", "b"]);
     }
 
     #[test]
     fn too_many_labels_are_refused() {
         let mut codes = LabelCodes::default();
         for i in 0..MAX_LABELS {
-            codes.push(&i.to_string(), String::new).unwrap();
+            codes.code(&i.to_string(), String::new).unwrap();
         }
-        assert!(codes.push("7", String::new).is_ok());
-        assert!(codes.push("x", String::new).is_err());
+        assert!(codes.code("7", String::new).is_ok());
+        assert!(codes.code("x", String::new).is_err());
     }
 }

@@ -1,73 +1,208 @@
-//! Reads an NPY file into a table; numbers of the right type go straight to their place.
+//! Reads an NPY file, batch by batch.
 
-use std::collections::HashMap;
+use std::fs::File;
 use std::io::{BufRead, Read};
+use std::sync::Arc;
 
-use crate::error::{ReadError, quoted};
-use crate::labels::LabelCodes;
+use crate::cells::{Batch, Cells, Places};
+use crate::error::ReadError;
+use crate::file_rows::{Width, read_exact_at};
+use crate::format::{Format, Receiver, Want};
 use crate::npy_header::{self, Header, Kind};
-use crate::plan::{Names, Plan};
-use crate::select::{Gathered, some_weight, weight_fault};
-use crate::table::{Labels, ReadOptions, Table, Values};
+use crate::plan::Names;
+use crate::source::Source;
+use crate::store::InPlace;
 
 pub(crate) const MAGIC: &[u8] = b"\x93NUMPY";
 /// NumPy itself refuses longer headers.
 const MAX_HEADER_BYTES: usize = 10_000;
-const CHUNK_BYTES: usize = 1 << 20;
+/// At most so many rows and numbers are handed over at a time.
+const BATCH_ROWS: usize = 4096;
+const BATCH_CELLS: usize = 1 << 18;
 /// The largest integer up to which every integer is an f64.
-const EXACT: f64 = 9_007_199_254_740_992.0;
+pub(crate) const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// Reads an NPY file of so many bytes in all, where that is known.
-pub(crate) fn read(
-    source: &str,
-    mut input: impl BufRead,
-    length: Option<u64>,
-    options: &ReadOptions,
-) -> Result<Table, ReadError> {
-    let (header, header_bytes) = read_header(source, &mut input)?;
-    let Header { rows, columns, size, .. } = header;
-    if rows == 0 || columns == 0 {
-        return Err(ReadError::Data(format!(
-            "{source}: the array of {rows} × {columns} is empty; give one with rows and columns"
-        )));
+/// An NPY file whose header was read.
+pub(crate) struct NpyFile<'a> {
+    source: &'a str,
+    data: Source,
+    header: Header,
+    header_bytes: usize,
+    names: Names,
+    /// Some integer was rounded.
+    rounded: bool,
+}
+
+impl<'a> NpyFile<'a> {
+    pub(crate) fn open(source: &'a str, mut data: Source) -> Result<Self, ReadError> {
+        let (header, header_bytes) = read_header(source, &mut data.input)?;
+        let Header { rows, columns, size, .. } = header;
+        if rows == 0 || columns == 0 {
+            return Err(ReadError::Data(format!(
+                "{source}: the array of {rows} × {columns} is empty; give one with rows and columns"
+            )));
+        }
+        let claimed = rows.checked_mul(columns).and_then(|n| n.checked_mul(size));
+        let Some(bytes) = claimed.filter(|&bytes| bytes <= isize::MAX as usize / 8) else {
+            return Err(ReadError::Data(format!(
+                "{source}: the NPY header claims the impossible size {rows} × {columns}; save the array again"
+            )));
+        };
+        let mut this = Self { source, data, header, header_bytes, names: Names::numbered(0), rounded: false };
+        if header.fortran && rows > 1 && columns > 1 {
+            // Rows must be gathered from all over the file. What was taken from the input is missing in the copy.
+            if this.data.file.is_none() {
+                this.data.in_file(source)?;
+                this.data.length = this.data.length.map(|length| length + header_bytes as u64);
+            }
+        }
+        if let Some(length) = this.data.length {
+            let needed = header_bytes as u64 + bytes as u64;
+            if length < needed {
+                return Err(truncated(source));
+            }
+            if length > needed {
+                return Err(this.something_after());
+            }
+        }
+        // Only now: a header may claim any number of columns.
+        let row_bytes = columns * size;
+        if row_bytes > MAX_ROW_BYTES {
+            return Err(ReadError::Data(format!(
+                "{source}: a row of {columns} columns is too long; save an array with one row per observation"
+            )));
+        }
+        this.names = Names::numbered(columns);
+        Ok(this)
     }
-    let claimed = rows.checked_mul(columns).and_then(|n| n.checked_mul(size));
-    let Some(bytes) = claimed.filter(|&bytes| bytes <= isize::MAX as usize / 8) else {
-        return Err(ReadError::Data(format!(
-            "{source}: the NPY header claims the impossible size {rows} × {columns}; save the array \
-             again"
-        )));
-    };
-    if let Some(length) = length
-        && length < header_bytes as u64 + bytes as u64
-    {
-        return Err(truncated(source));
+
+    fn something_after(&self) -> ReadError {
+        ReadError::Data(format!(
+            "{}: there is something after the array of {} × {}; save the array again into a file of its own",
+            self.source, self.header.rows, self.header.columns
+        ))
     }
-    /// Reads one type of number as f64.
-    macro_rules! as_f64 {
+
+    /// Reads `n` rows from row `first` on, column after column.
+    fn batch(&mut self, first: usize, n: usize, bytes: &mut Vec<u8>, out: &mut [Vec<f64>]) -> Result<(), ReadError> {
+        let Header { rows, columns, size, .. } = self.header;
+        let decode = decoder(self.header.kind, size, self.header.big_endian);
+        let by_column = self.header.fortran && rows > 1 && columns > 1;
+        if by_column && let Some(file) = self.data.file.clone() {
+            bytes.resize(n * size, 0);
+            // A copy was made after the header had been taken from the input.
+            let skipped = self.data_offset(&file)?;
+            for (c, out) in out.iter_mut().enumerate() {
+                let at = skipped + ((c * rows + first) * size) as u64;
+                read_exact_at(&file, bytes, at).map_err(|error| ReadError::reading(self.source, error))?;
+                out.clear();
+                out.extend(bytes.chunks_exact(size).map(decode));
+            }
+            return Ok(());
+        }
+        bytes.resize(n * columns * size, 0);
+        fill(self.source, &mut self.data.input, bytes)?;
+        for (c, out) in out.iter_mut().enumerate() {
+            out.clear();
+            out.extend(bytes.chunks_exact(columns * size).map(|row| decode(&row[c * size..][..size])));
+        }
+        Ok(())
+    }
+
+    /// Where the numbers start in a file that either is the data or what followed its header.
+    fn data_offset(&self, file: &Arc<File>) -> Result<u64, ReadError> {
+        let length = file.metadata().map_err(|error| ReadError::reading(self.source, error))?.len();
+        let Header { rows, columns, size, .. } = self.header;
+        Ok(length.saturating_sub((rows * columns * size) as u64))
+    }
+}
+
+/// Longer rows are almost surely a table lying on its side.
+const MAX_ROW_BYTES: usize = 64 << 20;
+
+impl Format for NpyFile<'_> {
+    fn names(&self) -> &Names {
+        &self.names
+    }
+
+    fn single(&self, _: &[usize]) -> bool {
+        (self.header.kind, self.header.size) == (Kind::Float, 4)
+    }
+
+    fn in_place(&self, columns: &[usize], weight: Option<usize>) -> Option<(InPlace, u64)> {
+        let Header { kind, size, big_endian, fortran, rows, columns: stride } = self.header;
+        let by_row = !fortran || rows == 1 || stride == 1;
+        let file = self.data.file.clone()?;
+        if kind != Kind::Float || big_endian || !by_row {
+            return None;
+        }
+        let width = if size == 4 { Width::F32 } else { Width::F64 };
+        let fields = columns.to_vec();
+        let at = InPlace { file, offset: self.header_bytes as u64, width, stride, fields, weight };
+        Some((at, (rows * stride * size) as u64))
+    }
+
+    fn rows(&mut self, _: &[Want], to: Receiver<'_>) -> Result<(), ReadError> {
+        let Header { kind, size, rows, columns, .. } = self.header;
+        let together = (BATCH_CELLS / columns).clamp(1, BATCH_ROWS);
+        let integers = matches!(kind, Kind::Signed | Kind::Unsigned) && size == 8;
+        let mut bytes = Vec::new();
+        let mut numbers = vec![Vec::new(); columns];
+        let mut first = 0;
+        while first < rows {
+            let n = together.min(rows - first);
+            self.batch(first, n, &mut bytes, &mut numbers)?;
+            self.rounded |= integers && numbers.iter().flatten().any(|value| value.abs() >= EXACT);
+            let cells = numbers.iter().map(|column| Cells::Numbers(column.as_slice().into())).collect();
+            to(&Batch { n_rows: n, places: Places::After(first), columns: cells })?;
+            first += n;
+        }
+        if self.data.length.is_none() {
+            let rest = self.data.input.fill_buf().map_err(|error| ReadError::reading(self.source, error))?;
+            if !rest.is_empty() {
+                return Err(self.something_after());
+            }
+        }
+        Ok(())
+    }
+
+    fn notes(&mut self) -> Vec<String> {
+        let mut notes = vec!["an NPY file has no column names: columns are named x1, x2, …".to_owned()];
+        if self.rounded {
+            notes.push(ROUNDED.into());
+        }
+        notes
+    }
+}
+
+/// The note about integers that no f64 is.
+pub(crate) const ROUNDED: &str = "integers beyond 2^53 are rounded to 53 binary digits";
+
+/// Turns the bytes of one number into an f64.
+fn decoder(kind: Kind, size: usize, big_endian: bool) -> fn(&[u8]) -> f64 {
+    /// The decoder of one type of number.
+    macro_rules! number {
         ($number:ty) => {{
-            let cast = |bytes| <$number>::from_le_bytes(bytes) as f64;
-            finish(source, numbers(source, &mut input, &header, cast)?, &header, options, Values::F64)
+            fn decode<const BIG: bool>(bytes: &[u8]) -> f64 {
+                let mut own = [0; size_of::<$number>()];
+                own.copy_from_slice(bytes);
+                (if BIG { <$number>::from_be_bytes(own) } else { <$number>::from_le_bytes(own) }) as f64
+            }
+            if big_endian { decode::<true> } else { decode::<false> }
         }};
     }
-    match (header.kind, header.size) {
-        (Kind::Float, 4) => {
-            let values = numbers(source, &mut input, &header, f32::from_le_bytes)?;
-            finish(source, values, &header, options, Values::F32)
-        }
-        (Kind::Float, _) => as_f64!(f64),
-        (Kind::Bool, _) => {
-            let values = numbers(source, &mut input, &header, |[b]| f64::from(u8::from(b != 0)))?;
-            finish(source, values, &header, options, Values::F64)
-        }
-        (Kind::Signed, 1) => as_f64!(i8),
-        (Kind::Signed, 2) => as_f64!(i16),
-        (Kind::Signed, 4) => as_f64!(i32),
-        (Kind::Signed, _) => as_f64!(i64),
-        (Kind::Unsigned, 1) => as_f64!(u8),
-        (Kind::Unsigned, 2) => as_f64!(u16),
-        (Kind::Unsigned, 4) => as_f64!(u32),
-        (Kind::Unsigned, _) => as_f64!(u64),
+    match (kind, size) {
+        (Kind::Float, 4) => number!(f32),
+        (Kind::Float, _) => number!(f64),
+        (Kind::Bool, _) => |bytes| f64::from(u8::from(bytes[0] != 0)),
+        (Kind::Signed, 1) => number!(i8),
+        (Kind::Signed, 2) => number!(i16),
+        (Kind::Signed, 4) => number!(i32),
+        (Kind::Signed, _) => number!(i64),
+        (Kind::Unsigned, 1) => number!(u8),
+        (Kind::Unsigned, 2) => number!(u16),
+        (Kind::Unsigned, 4) => number!(u32),
+        (Kind::Unsigned, _) => number!(u64),
     }
 }
 
@@ -114,123 +249,4 @@ fn read_header(source: &str, input: &mut impl Read) -> Result<(Header, usize), R
     fill(source, input, &mut text)?;
     let header = npy_header::parse(&String::from_utf8_lossy(&text)).map_err(refuse)?;
     Ok((header, start.len() + size_bytes + size))
-}
-
-/// The numbers row after row. Memory grows with the data found and not with the size claimed.
-fn numbers<T: Copy + Default, const N: usize>(
-    source: &str,
-    input: &mut impl BufRead,
-    header: &Header,
-    from_le_bytes: impl Fn([u8; N]) -> T,
-) -> Result<Vec<T>, ReadError> {
-    let total = header.rows * header.columns;
-    let mut values: Vec<T> = Vec::new();
-    let mut chunk = vec![0; CHUNK_BYTES.min(total.saturating_mul(N))];
-    while values.len() < total {
-        let n = (total - values.len()).min(CHUNK_BYTES / N);
-        fill(source, input, &mut chunk[..n * N])?;
-        values.try_reserve(n).map_err(|_| too_big(source))?;
-        values.extend(chunk[..n * N].chunks_exact(N).map(|bytes| {
-            let mut own = [0; N];
-            own.copy_from_slice(bytes);
-            if header.big_endian {
-                own.reverse();
-            }
-            from_le_bytes(own)
-        }));
-    }
-    let rest = input.fill_buf().map_err(|error| ReadError::reading(source, error))?;
-    if !rest.is_empty() {
-        return Err(ReadError::Data(format!(
-            "{source}: there is something after the array of {} × {}; save the array again into a \
-             file of its own",
-            header.rows, header.columns
-        )));
-    }
-    if header.fortran && header.columns > 1 && header.rows > 1 {
-        let mut turned = Vec::new();
-        turned.try_reserve_exact(total).map_err(|_| too_big(source))?;
-        for row in 0..header.rows {
-            turned.extend((0..header.columns).map(|column| values[column * header.rows + row]));
-        }
-        values = turned;
-    }
-    Ok(values)
-}
-
-fn too_big(source: &str) -> ReadError {
-    ReadError::Data(format!("{source}: the array does not fit into memory; save fewer columns or rows"))
-}
-
-/// Takes weights, labels and the columns asked for from the numbers.
-fn finish<T: Copy + Into<f64>>(
-    source: &str,
-    values: Vec<T>,
-    header: &Header,
-    options: &ReadOptions,
-    wrap: impl Fn(Vec<T>) -> Values,
-) -> Result<Table, ReadError> {
-    let Header { rows, columns, .. } = *header;
-    let names = Names::numbered(columns);
-    let plan = Plan::new(source, &names, options)?;
-    let mut notes = vec!["an NPY file has no column names: columns are named x1, x2, …".into()];
-    let integers = matches!(header.kind, Kind::Signed | Kind::Unsigned);
-    if integers && values.iter().any(|&v| v.into().abs() > EXACT) {
-        notes.push("integers beyond 2^53 are rounded to 53 binary digits".into());
-    }
-    let column = |c: usize| values.iter().skip(c).step_by(columns).map(|&v| -> f64 { v.into() });
-
-    let mut infinite = HashMap::new();
-    for (i, &value) in values.iter().enumerate() {
-        let value: f64 = value.into();
-        if value.is_infinite() {
-            let place = || format!("row {}: the value {value}", i / columns + 1);
-            infinite.entry(i % columns).or_insert_with(place);
-        }
-    }
-    let weights = match plan.weights {
-        Some(c) => Some(weights(source, &names.names[c], column(c).collect())?),
-        None => None,
-    };
-    let labels = match plan.label {
-        Some(c) => Some(labels(source, &names.names[c], column(c))?),
-        None => None,
-    };
-
-    let mut gathered = Gathered { stored: (0..columns).collect(), values, n_rows: rows, text: Vec::new(), infinite };
-    gathered.keep(&plan.candidates(columns));
-    let selected = gathered.select(source, &names, &plan, &mut notes)?;
-    Ok(Table {
-        source: source.to_owned(),
-        columns: selected.columns,
-        values: wrap(selected.values),
-        n_rows: rows,
-        weights,
-        labels,
-        dropped: selected.dropped,
-        notes,
-    })
-}
-
-fn weights(source: &str, name: &str, weights: Vec<f64>) -> Result<Vec<f64>, ReadError> {
-    for (row, &weight) in weights.iter().enumerate() {
-        if let Some(fault) = weight_fault(weight) {
-            return Err(ReadError::Data(format!(
-                "{source}, row {}: the weight {weight} in column {} {fault}; give every row a \
-                 finite weight of at least 0",
-                row + 1,
-                quoted(name)
-            )));
-        }
-    }
-    some_weight(source, name, &weights)?;
-    Ok(weights)
-}
-
-fn labels(source: &str, name: &str, cells: impl Iterator<Item = f64>) -> Result<Labels, ReadError> {
-    let mut codes = LabelCodes::default();
-    for cell in cells {
-        codes.push(&cell.to_string(), || format!("{source}: column {}", quoted(name)))?;
-    }
-    Ok(codes.finish())
 }

@@ -6,8 +6,11 @@ use crate::error::{ReadError, quoted};
 use crate::table::ReadOptions;
 
 /// The unique names of a file's columns.
+#[derive(Debug, Clone)]
 pub(crate) struct Names {
     pub(crate) names: Vec<String>,
+    /// The names are those of the file, not made up.
+    pub(crate) own: bool,
     /// Names that more than one column has in the file.
     repeated: HashSet<String>,
     /// The first column has no name in a file that has a header: R and pandas write row names so.
@@ -17,7 +20,8 @@ pub(crate) struct Names {
 impl Names {
     /// x1, x2, …: for a file without names.
     pub(crate) fn numbered(n: usize) -> Self {
-        Self { names: (1..=n).map(|i| format!("x{i}")).collect(), repeated: HashSet::new(), first_unnamed: false }
+        let names = (1..=n).map(|i| format!("x{i}")).collect();
+        Self { names, own: false, repeated: HashSet::new(), first_unnamed: false }
     }
 
     /// Names from a header: the nameless get their position, the repeated a number, with a note.
@@ -56,7 +60,7 @@ impl Names {
             let more = if more > 0 { format!(", and {more} more") } else { String::new() };
             notes.push(format!("repeated column names are numbered: {first}{more}"));
         }
-        Self { names, repeated, first_unnamed }
+        Self { names, own: true, repeated, first_unnamed }
     }
 }
 

@@ -1,67 +1,33 @@
-//! Turns the columns read from a file into the final table: leaves out the unusable ones, keeps
-//! the order asked for and closes the gaps in place.
+//! Chooses which columns become the table: leaves out the unusable ones and keeps the order asked for.
 
-use std::collections::HashMap;
-
+use crate::collect::Collector;
 use crate::error::{ReadError, quoted};
-use crate::plan::{Names, Plan};
+use crate::plan::Names;
 use crate::table::DroppedColumn;
 
-/// Numbers as read, row after row, before the choice of columns.
-pub(crate) struct Gathered<T> {
-    /// Which column of the file each stored column is.
-    pub(crate) stored: Vec<usize>,
-    pub(crate) values: Vec<T>,
-    pub(crate) n_rows: usize,
-    /// The columns of the file already left out, with the reason.
-    pub(crate) text: Vec<(usize, String)>,
-    /// For columns of the file with an infinite value, a description of the first one and its place.
-    pub(crate) infinite: HashMap<usize, String>,
-}
-
 /// The columns of the final table.
-pub(crate) struct Selected<T> {
-    pub(crate) columns: Vec<String>,
-    pub(crate) values: Vec<T>,
+pub(crate) struct Selected {
+    /// Positions among the stored columns.
+    pub(crate) keep: Vec<usize>,
     pub(crate) dropped: Vec<DroppedColumn>,
 }
 
-impl<T: Copy + Into<f64>> Gathered<T> {
-    fn column(&self, stored: usize) -> impl Iterator<Item = f64> {
-        self.values.iter().skip(stored).step_by(self.stored.len()).map(|&v| v.into())
-    }
+/// Numbers that the search for repeated keys may hold at a time.
+const KEYS_AT_A_TIME: usize = 1 << 22;
 
-    /// Keeps the stored columns at the positions `keep`, in that order, without a second copy.
-    pub(crate) fn keep(&mut self, keep: &[usize]) {
-        let stride = self.stored.len();
-        if keep.len() == stride && keep.iter().enumerate().all(|(i, &k)| i == k) {
-            return;
-        }
-        let mut row = Vec::with_capacity(keep.len());
-        for r in 0..self.n_rows {
-            row.clear();
-            row.extend(keep.iter().map(|&k| self.values[r * stride + k]));
-            // Never ahead of the reading: the kept columns are distinct, so at most `stride`.
-            self.values[r * keep.len()..(r + 1) * keep.len()].copy_from_slice(&row);
-        }
-        self.values.truncate(self.n_rows * keep.len());
-        self.stored = keep.iter().map(|&k| self.stored[k]).collect();
-    }
-
-    /// The final choice.
-    pub(crate) fn select(
-        mut self,
-        source: &str,
-        names: &Names,
-        plan: &Plan,
-        notes: &mut Vec<String>,
-    ) -> Result<Selected<T>, ReadError> {
-        let mut dropped = std::mem::take(&mut self.text);
+impl Collector<'_> {
+    /// The final choice, once all rows were seen.
+    pub(crate) fn select(&mut self, source: &str, notes: &mut Vec<String>) -> Result<Selected, ReadError> {
+        let (names, plan) = (self.names, self.plan);
+        let mut dropped = std::mem::take(&mut self.dropped);
         let mut keep: Vec<usize> = Vec::new();
         let mut row_names: Vec<(usize, String)> = Vec::new();
-        for (stored, &column) in self.stored.iter().enumerate() {
+        for stored in 0..self.stored.len() {
+            let column = self.stored[stored];
             let asked = plan.asks_for(column);
-            if !plan.keep_empty && self.column(stored).all(f64::is_nan) {
+            if let Some(reason) = &self.facts[stored].unusable {
+                dropped.push((column, reason.clone()));
+            } else if !plan.keep_empty && self.facts[stored].n_values == 0 {
                 if asked || names.names.len() == 1 {
                     return Err(ReadError::Data(format!(
                         "{source}: column {} has no value in any row; leave it out",
@@ -69,7 +35,9 @@ impl<T: Copy + Into<f64>> Gathered<T> {
                     )));
                 }
                 dropped.push((column, "no value".into()));
-            } else if let Some(reason) = (!asked).then(|| self.row_name_reason(stored, column, names)).flatten() {
+            } else if asked {
+                keep.push(stored);
+            } else if let Some(reason) = self.row_name_reason(source, stored, names)? {
                 row_names.push((stored, reason));
             } else {
                 keep.push(stored);
@@ -84,11 +52,10 @@ impl<T: Copy + Into<f64>> Gathered<T> {
                 keep.push(stored);
             }
         } else {
-            let reasons = row_names.into_iter().map(|(stored, why)| (self.stored[stored], why));
-            dropped.extend(reasons);
+            dropped.extend(row_names.into_iter().map(|(stored, why)| (self.stored[stored], why)));
         }
+        dropped.sort_unstable();
         if keep.is_empty() {
-            dropped.sort_unstable();
             let why = dropped.first().map_or(String::new(), |(column, reason)| {
                 format!(" (column {} is left out: {reason})", quoted(&names.names[*column]))
             });
@@ -98,80 +65,58 @@ impl<T: Copy + Into<f64>> Gathered<T> {
             )));
         }
         for &stored in &keep {
-            let column = self.stored[stored];
-            if let Some(place) = self.infinite.get(&column) {
+            if let Some(place) = &self.facts[stored].infinite {
                 return Err(ReadError::Data(format!(
-                    "{source}, {place} of column {} is not finite; correct it, mark it as missing \
-                     or leave the column out",
-                    quoted(&names.names[column])
+                    "{place} of column {} is not finite; correct it, mark it as missing or leave the column out",
+                    quoted(&names.names[self.stored[stored]])
                 )));
             }
         }
-        self.keep(&keep);
-        self.values.shrink_to_fit();
-        dropped.sort_unstable();
         let name = |column: usize| names.names[column].clone();
-        Ok(Selected {
-            columns: self.stored.iter().map(|&column| name(column)).collect(),
-            dropped: dropped.into_iter().map(|(column, reason)| DroppedColumn { name: name(column), reason }).collect(),
-            values: self.values,
-        })
+        let dropped =
+            dropped.into_iter().map(|(column, reason)| DroppedColumn { name: name(column), reason }).collect();
+        Ok(Selected { keep, dropped })
     }
 
     /// Why this column looks like row names, row numbers or a constant rather than data.
-    fn row_name_reason(&self, stored: usize, column: usize, names: &Names) -> Option<String> {
-        let mut values = self.column(stored);
-        let first = values.next()?;
-        if self.n_rows >= 3
-            && first.fract() == 0.0
-            && values.zip(1u32..).all(|(value, row)| value == first + f64::from(row))
-        {
-            return Some("consecutive integers, like row numbers".into());
+    fn row_name_reason(&mut self, source: &str, stored: usize, names: &Names) -> Result<Option<String>, ReadError> {
+        let facts = &self.facts[stored];
+        if facts.counts_rows() {
+            return Ok(Some("consecutive integers, like row numbers".into()));
         }
-        if self.n_rows >= 2 && self.column(stored).all(|value| value == first) {
-            return Some(format!("constant, always {first}"));
+        if facts.is_constant() {
+            return Ok(Some(format!("constant, always {}", facts.first)));
         }
+        let column = self.stored[stored];
         let name = names.names[column].to_ascii_lowercase();
         let known = ["id", "index", "rownames", "rowid", "unnamed: 0"].contains(&name.as_str());
         if known || column == 0 && names.first_unnamed {
-            return Some("named like row names".into());
+            return Ok(Some("named like row names".into()));
         }
-        if name.ends_with("_id") && self.distinct_integers(stored) {
-            return Some("named like a key, and all values are distinct integers".into());
+        if name.ends_with("_id") && facts.whole && (facts.rising || self.distinct(source, stored)?) {
+            return Ok(Some("named like a key, and all values are distinct integers".into()));
         }
-        None
+        Ok(None)
     }
 
-    fn distinct_integers(&self, stored: usize) -> bool {
-        if !self.column(stored).all(|value| value.fract() == 0.0) {
-            return false;
+    /// Whether no value of a column of whole numbers occurs twice: in so many passes that few are held at a time.
+    fn distinct(&mut self, source: &str, stored: usize) -> Result<bool, ReadError> {
+        let n_passes = self.n_rows.div_ceil(KEYS_AT_A_TIME) as u64;
+        let mut keys: Vec<u64> = Vec::new();
+        for pass in 0..n_passes {
+            keys.clear();
+            self.store.column(source, stored, &mut |value| {
+                // Zero has two signs but is one value. The multiplication spreads keys evenly over the passes.
+                let bits = (value + 0.0).to_bits();
+                if (bits.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) % n_passes == pass {
+                    keys.push(bits);
+                }
+            })?;
+            keys.sort_unstable();
+            if keys.windows(2).any(|pair| pair[0] == pair[1]) {
+                return Ok(false);
+            }
         }
-        let mut sorted: Vec<f64> = self.column(stored).collect();
-        sorted.sort_unstable_by(f64::total_cmp);
-        sorted.windows(2).all(|pair| pair[0] != pair[1])
+        Ok(true)
     }
-}
-
-/// What is wrong with a weight, if anything.
-pub(crate) fn weight_fault(weight: f64) -> Option<&'static str> {
-    if weight.is_nan() {
-        Some("is missing")
-    } else if weight.is_infinite() {
-        Some("is not finite")
-    } else if weight < 0.0 {
-        Some("is negative")
-    } else {
-        None
-    }
-}
-
-/// Refuses a weights column in which no row counts.
-pub(crate) fn some_weight(source: &str, name: &str, weights: &[f64]) -> Result<(), ReadError> {
-    if weights.iter().any(|&w| w > 0.0) {
-        return Ok(());
-    }
-    Err(ReadError::Data(format!(
-        "{source}: every weight in column {} is zero; give at least one row a positive weight",
-        quoted(name)
-    )))
 }

@@ -3,8 +3,9 @@
 
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{self, BufReader, Cursor, Read, Seek, Write};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use flate2::bufread::MultiGzDecoder;
 
@@ -30,6 +31,42 @@ pub(crate) struct Source {
     pub(crate) input: Input,
     /// How many bytes there are, where that is known beforehand.
     pub(crate) length: Option<u64>,
+    /// The file, where the content lies in it as it is: not in a pipe and not compressed.
+    pub(crate) file: Option<Arc<File>>,
+}
+
+impl Source {
+    /// A file with the content: this one, or a temporary one that vanishes with the process.
+    pub(crate) fn in_file(&mut self, source: &str) -> Result<Arc<File>, ReadError> {
+        if let Some(file) = &self.file {
+            return Ok(file.clone());
+        }
+        let cannot = |error: io::Error| {
+            ReadError::Io(format!(
+                "{source} must be read twice and cannot be put into the folder {} ({error}); name a folder with room in \
+                 TMPDIR",
+                std::env::temp_dir().display()
+            ))
+        };
+        let mut spool = tempfile::tempfile().map_err(cannot)?;
+        let mut block = vec![0; BUFFER_BYTES];
+        let mut length = 0;
+        loop {
+            match self.input.read(&mut block) {
+                Ok(0) => break,
+                Ok(n) => {
+                    spool.write_all(&block[..n]).map_err(cannot)?;
+                    length += n as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(ReadError::reading(source, error)),
+            }
+        }
+        spool.rewind().map_err(cannot)?;
+        let spool = Arc::new(spool);
+        (self.file, self.length) = (Some(spool.clone()), Some(length));
+        Ok(spool)
+    }
 }
 
 /// The name of a path in messages.
@@ -40,21 +77,23 @@ pub(crate) fn name(path: &str) -> &str {
 /// Opens a path, or standard input for "-".
 pub(crate) fn open(path: &str) -> Result<Source, ReadError> {
     let source = name(path);
-    let (reader, length): (Box<dyn Read>, _) = if path == "-" {
-        (Box::new(io::stdin()), None)
-    } else {
-        let cannot = |error| ReadError::Io(format!("cannot open {source}: {error}"));
-        let file = File::open(path).map_err(cannot)?;
-        let kind = file.metadata().map_err(cannot)?;
-        (Box::new(file), kind.is_file().then_some(kind.len()))
-    };
-    from_reader(source, reader, length)
+    if path == "-" {
+        return from_reader(source, Box::new(io::stdin()), None);
+    }
+    let cannot = |error| ReadError::Io(format!("cannot open {source}: {error}"));
+    let file = File::open(path).map_err(cannot)?;
+    let kind = file.metadata().map_err(cannot)?;
+    let again = kind.is_file().then(|| file.try_clone()).transpose().map_err(cannot)?;
+    let mut opened = from_reader(source, Box::new(file), kind.is_file().then_some(kind.len()))?;
+    // Compressed content has no length that is known.
+    opened.file = again.map(Arc::new).filter(|_| opened.length.is_some());
+    Ok(opened)
 }
 
 fn from_reader(source: &str, reader: Box<dyn Read>, length: Option<u64>) -> Result<Source, ReadError> {
     let (sample, complete, input) = peek(source, reader)?;
     if !sample.starts_with(b"\x1f\x8b") {
-        return Ok(Source { sample, complete, input, length });
+        return Ok(Source { sample, complete, input, length, file: None });
     }
     let compressed = Rc::new(Cell::new(0));
     let counted = Counted { input, read: compressed.clone() };
@@ -65,7 +104,7 @@ fn from_reader(source: &str, reader: Box<dyn Read>, length: Option<u64>) -> Resu
         compressed,
     };
     let (sample, complete, input) = peek(source, Box::new(plain))?;
-    Ok(Source { sample, complete, input, length: None })
+    Ok(Source { sample, complete, input, length: None, file: None })
 }
 
 /// Reads the beginning and puts it back.
@@ -113,20 +152,20 @@ impl<R: Read> Read for Guarded<R> {
     }
 }
 
-/// Refuses content that is known to be neither text nor NPY, saying what it looks like.
+/// Refuses content that is known to be neither text nor a table in another known format, saying what it looks like.
 pub(crate) fn refuse_foreign(source: &str, sample: &[u8]) -> Result<(), ReadError> {
-    const EXPORT: &str = "export the table as CSV or NPY";
+    const EXPORT: &str = "export the table as CSV or Parquet";
     const UNPACK: &str = "decompress it first (only gzip is read directly)";
     const MAGIC: [(&[u8], &str, &str); 14] = [
-        (b"PAR1", "a Parquet file", EXPORT),
-        (b"ARROW1", "an Arrow (Feather) file", EXPORT),
+        (b"FEA1", "a Feather file of version 1", "save it as Feather version 2 or Parquet"),
+        (b"PARE", "an encrypted Parquet file", "save it without encryption"),
         (b"PK\x03\x04", "a zip archive (such as xlsx or npz)", EXPORT),
         (b"\x89HDF\r\n\x1a\n", "an HDF5 file", EXPORT),
         (b"\xd0\xcf\x11\xe0", "an old Excel workbook (xls)", EXPORT),
         (b"SQLite format 3\0", "an SQLite database", EXPORT),
         (b"MATLAB 5.0 MAT-file", "a MATLAB file", EXPORT),
-        (b"%PDF-", "a PDF document", "give a CSV or NPY file"),
-        (b"\x89PNG", "a PNG image", "give a CSV or NPY file"),
+        (b"%PDF-", "a PDF document", "give a CSV, Parquet, Arrow or NPY file"),
+        (b"\x89PNG", "a PNG image", "give a CSV, Parquet, Arrow or NPY file"),
         (b"\x1f\x8b", "gzip inside gzip", "decompress it once"),
         (b"BZh", "a bzip2 file", UNPACK),
         (b"\xfd7zXZ\0", "an xz file", UNPACK),
@@ -150,7 +189,7 @@ pub(crate) fn refuse_foreign(source: &str, sample: &[u8]) -> Result<(), ReadErro
     if (even == 0 || odd == 0) && (even + odd) * 4 >= head.len() {
         return looks("UTF-16 text", CONVERT);
     }
-    looks("a binary file (there are zero bytes in it)", "give a CSV or NPY file")
+    looks("a binary file (there are zero bytes in it)", "give a CSV, Parquet, Arrow or NPY file")
 }
 
 #[cfg(test)]
@@ -160,7 +199,7 @@ mod tests {
     use super::*;
 
     fn gzip(data: &[u8]) -> Vec<u8> {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
         encoder.write_all(data).unwrap();
         encoder.finish().unwrap()
     }
@@ -208,7 +247,7 @@ mod tests {
     #[test]
     fn foreign_content_is_named() {
         for (bytes, what) in [
-            (&b"PAR1...."[..], "Parquet"),
+            (&b"FEA1...."[..], "Feather"),
             (b"PK\x03\x04....", "zip archive"),
             (b"\x89HDF\r\n\x1a\n", "HDF5"),
             (b"%PDF-1.7", "PDF"),

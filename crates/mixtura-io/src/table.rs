@@ -1,12 +1,16 @@
 //! The table that a data file becomes, and the choices a caller has in reading it.
 
+use crate::file_rows::FileRows;
+
 /// The numbers of a table, row after row; NaN stands for a missing value.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Values {
-    /// Single precision: from NPY files of type `f4`.
+    /// Single precision: where every column of the file is.
     F32(Vec<f32>),
     /// Double precision: everything else.
     F64(Vec<f64>),
+    /// In a file, with the weights and the codes of the labels: tables beyond the memory allowed.
+    File(FileRows),
 }
 
 /// One known class per row.
@@ -14,7 +18,7 @@ pub enum Values {
 pub struct Labels {
     /// The distinct labels, in numerical order when all of them are numbers, else alphabetically.
     pub names: Vec<String>,
-    /// Per row the index into `names`, or −1 where the label is missing.
+    /// Per row the index into `names`, or −1 where the label is missing; empty where the table is in a file.
     pub codes: Vec<i32>,
 }
 
@@ -27,10 +31,10 @@ pub struct DroppedColumn {
     pub reason: String,
 }
 
-/// A data file as numbers.
-#[derive(Debug, Clone, PartialEq)]
+/// A data file, or several as one, as numbers.
+#[derive(Debug, Clone)]
 pub struct Table {
-    /// The file's path, or "standard input".
+    /// The file's path, "standard input", or the number of files with the first and the last.
     pub source: String,
     /// The names of the columns in `values`.
     pub columns: Vec<String>,
@@ -38,7 +42,7 @@ pub struct Table {
     pub values: Values,
     /// The number of rows.
     pub n_rows: usize,
-    /// One weight per row, when a weights column was asked for.
+    /// One weight per row, when a weights column was asked for and the table is in memory.
     pub weights: Option<Vec<f64>>,
     /// One label per row, when a label column was asked for.
     pub labels: Option<Labels>,
@@ -59,4 +63,7 @@ pub struct ReadOptions {
     pub label_column: Option<String>,
     /// The columns are those of a model: names only, never positions, and one may lack every value.
     pub of_a_model: bool,
+    /// Bytes of memory that the reader and what follows may use together; `None`: as many as the table needs. A table
+    /// larger than about half of it is put into a temporary file.
+    pub memory: Option<u64>,
 }

@@ -1,4 +1,4 @@
-//! Reads a delimited text file, batch by batch, into a table.
+//! Reads a delimited text file, batch by batch.
 
 use std::io::BufRead;
 use std::sync::Arc;
@@ -8,121 +8,134 @@ use arrow_csv::ReaderBuilder;
 use arrow_csv::reader::Decoder;
 use arrow_schema::{DataType, Field, Schema};
 
-use crate::collect::Collector;
+use crate::cells::{self, Cells, Places};
 use crate::error::{ReadError, count};
-use crate::plan::{Names, Plan};
+use crate::format::{Format, Receiver, Want};
+use crate::plan::Names;
 use crate::records::{Delimiter, Record, RecordReader};
-use crate::select::some_weight;
 use crate::sniff;
-use crate::table::{ReadOptions, Table, Values};
 
 /// At most so many rows, cells and bytes are held as text at a time.
 const BATCH_ROWS: usize = 1024;
 const BATCH_CELLS: usize = 1 << 18;
 const BATCH_BYTES: usize = 1 << 20;
 
-/// Reads a text file; `sample` is its beginning, also part of `input`, and `complete` says that it
-/// is all of it.
-pub(crate) fn read(
-    source: &str,
-    sample: &[u8],
-    complete: bool,
-    input: impl BufRead,
-    options: &ReadOptions,
-) -> Result<Table, ReadError> {
-    let delimiter = sniff::delimiter(sample, complete);
-    let mut records = RecordReader::new(source, input, delimiter);
+/// A text file whose dialect and names are known.
+pub(crate) struct TextFile<'a, R> {
+    source: &'a str,
+    names: Names,
+    notes: Vec<String>,
+    decimal_comma: bool,
+    records: RecordReader<'a, R>,
+    tokeniser: Tokeniser,
+    width: usize,
+    /// The line that says how many fields a row has, and its text where it is itself a row.
+    top_line: usize,
+    top_row: Option<Vec<u8>>,
+    /// Rows already read.
+    batch: Batch,
+    columns: Vec<StringArray>,
+}
 
-    let mut raw = Vec::new();
-    let Some(top) = records.next(&mut raw)? else {
-        return Err(ReadError::Data(format!("{source} is empty; give a file with rows of numbers")));
-    };
-    let top_raw = std::mem::take(&mut raw);
-    let cells = Tokeniser::new(top.fields, delimiter).decode(source, &top_raw, 1)?;
-    let mut first: Vec<String> = cells.iter().map(|column| column.value(0).trim().to_owned()).collect();
+impl<'a, R: BufRead> TextFile<'a, R> {
+    /// Works out the dialect; `sample` is the file's beginning, also part of `input`, and `complete` says that it is
+    /// all of it.
+    pub(crate) fn open(source: &'a str, sample: &[u8], complete: bool, input: R) -> Result<Self, ReadError> {
+        let delimiter = sniff::delimiter(sample, complete);
+        let mut records = RecordReader::new(source, input, delimiter);
 
-    let mut batch = Batch::default();
-    batch.fill_one(&mut records)?;
-    // R's write.table gives no name to the row names, so that its header is one field short.
-    let short_header =
-        matches!(delimiter, Delimiter::Blanks | Delimiter::Byte(b'\t')) && batch.first_fields == Some(top.fields + 1);
-    let width = top.fields + usize::from(short_header);
-    batch.fill(source, &mut records, width, top.line)?;
+        let mut raw = Vec::new();
+        let Some(top) = records.next(&mut raw)? else {
+            return Err(ReadError::Data(format!("{source} is empty; give a file with rows of numbers")));
+        };
+        let top_raw = std::mem::take(&mut raw);
+        let cells = Tokeniser::new(top.fields, delimiter).decode(source, &top_raw, 1)?;
+        let mut first: Vec<String> = cells.iter().map(|column| column.value(0).trim().to_owned()).collect();
 
-    let mut tokeniser = Tokeniser::new(width, delimiter);
-    let mut columns = tokeniser.decode(source, &batch.raw, batch.lines.len())?;
-    let rows = batch.lines.len();
-    if short_header {
-        if !is_row_names(&columns[0]) {
-            return Err(ragged(source, batch.lines[0], width, top.line, top.fields));
-        }
-        first.insert(0, String::new());
-    }
-
-    let mut notes = Vec::new();
-    let below = |row: usize| columns.iter().map(move |column| column.value(row).trim());
-    let decimal_comma = delimiter != Delimiter::Byte(b',')
-        && sniff::decimal_comma(first.iter().map(String::as_str).chain((0..rows).flat_map(below)));
-    let below = (0..rows).map(|row| below(row).collect());
-    let header = short_header || sniff::has_header(&first, below, decimal_comma);
-
-    let names = if header {
-        if rows == 0 {
-            return Err(ReadError::Data(format!(
-                "{source} has a header line but no rows of data below it; give a file with data"
-            )));
-        }
-        if first.iter().any(|name| name.parse::<f64>().is_ok()) {
-            notes.push(format!("line {} is taken for the header although some of its cells are numbers", top.line));
-        }
-        Names::from_header(first, &mut notes)
-    } else {
-        notes.push("no header line: columns are named x1, x2, …".into());
-        Names::numbered(width)
-    };
-    if decimal_comma {
-        notes.push("decimal comma: 1,5 is read as 1.5".into());
-    }
-
-    let plan = Plan::new(source, &names, options)?;
-    let mut collector = Collector::new(source, &names, &plan, decimal_comma);
-    if !header {
-        collector.push(&tokeniser.decode(source, &top_raw, 1)?, &[top.line])?;
-    }
-    while !batch.lines.is_empty() {
-        collector.push(&columns, &batch.lines)?;
-        batch.clear();
+        let mut batch = Batch::default();
+        batch.fill_one(&mut records)?;
+        // R's write.table gives no name to the row names, so that its header is one field short.
+        let short_header = matches!(delimiter, Delimiter::Blanks | Delimiter::Byte(b'\t'))
+            && batch.first_fields == Some(top.fields + 1);
+        let width = top.fields + usize::from(short_header);
         batch.fill(source, &mut records, width, top.line)?;
-        columns = tokeniser.decode(source, &batch.raw, batch.lines.len())?;
-    }
-    collector.close_gaps();
 
-    if records.comments > 0 {
-        notes.push(format!("{} at the top skipped", count(records.comments, "comment line")));
-    }
-    if records.blank_inside > 0 {
-        notes.push(format!("{} inside the data skipped", count(records.blank_inside, "blank line")));
-    }
-    let weights = match plan.weights {
-        Some(column) => {
-            some_weight(source, &names.names[column], &collector.weights)?;
-            Some(collector.weights)
+        let mut tokeniser = Tokeniser::new(width, delimiter);
+        let columns = tokeniser.decode(source, &batch.raw, batch.lines.len())?;
+        let rows = batch.lines.len();
+        if short_header {
+            if !is_row_names(&columns[0]) {
+                return Err(ragged(source, batch.lines[0], width, top.line, top.fields));
+            }
+            first.insert(0, String::new());
         }
-        None => None,
-    };
-    let labels = plan.label.map(|_| collector.labels.finish());
-    let n_rows = collector.gathered.n_rows;
-    let selected = collector.gathered.select(source, &names, &plan, &mut notes)?;
-    Ok(Table {
-        source: source.to_owned(),
-        columns: selected.columns,
-        values: Values::F64(selected.values),
-        n_rows,
-        weights,
-        labels,
-        dropped: selected.dropped,
-        notes,
-    })
+
+        let mut notes = Vec::new();
+        let below = |row: usize| columns.iter().map(move |column| column.value(row).trim());
+        let decimal_comma = delimiter != Delimiter::Byte(b',')
+            && sniff::decimal_comma(first.iter().map(String::as_str).chain((0..rows).flat_map(below)));
+        let below = (0..rows).map(|row| below(row).collect());
+        let header = short_header || sniff::has_header(&first, below, decimal_comma);
+
+        let names = if header {
+            if rows == 0 {
+                return Err(ReadError::Data(format!(
+                    "{source} has a header line but no rows of data below it; give a file with data"
+                )));
+            }
+            if first.iter().any(|name| name.parse::<f64>().is_ok()) {
+                notes.push(format!("line {} is taken for the header although some of its cells are numbers", top.line));
+            }
+            Names::from_header(first, &mut notes)
+        } else {
+            notes.push("no header line: columns are named x1, x2, …".into());
+            Names::numbered(width)
+        };
+        if decimal_comma {
+            notes.push("decimal comma: 1,5 is read as 1.5".into());
+        }
+        let top_row = (!header).then_some(top_raw);
+        let top_line = top.line;
+        Ok(Self { source, names, notes, decimal_comma, records, tokeniser, width, top_line, top_row, batch, columns })
+    }
+
+    fn hand_over(&self, columns: &[StringArray], lines: &[usize], to: Receiver<'_>) -> Result<(), ReadError> {
+        let decimal_comma = self.decimal_comma;
+        let cells = columns.iter().map(|cells| Cells::Text { cells, decimal_comma }).collect();
+        to(&cells::Batch { n_rows: lines.len(), places: Places::Lines(lines), columns: cells })
+    }
+}
+
+impl<R: BufRead> Format for TextFile<'_, R> {
+    fn names(&self) -> &Names {
+        &self.names
+    }
+
+    fn rows(&mut self, _: &[Want], to: Receiver<'_>) -> Result<(), ReadError> {
+        if let Some(top) = self.top_row.take() {
+            let columns = self.tokeniser.decode(self.source, &top, 1)?;
+            self.hand_over(&columns, &[self.top_line], to)?;
+        }
+        while !self.batch.lines.is_empty() {
+            self.hand_over(&self.columns, &self.batch.lines, to)?;
+            self.batch.clear();
+            self.batch.fill(self.source, &mut self.records, self.width, self.top_line)?;
+            self.columns = self.tokeniser.decode(self.source, &self.batch.raw, self.batch.lines.len())?;
+        }
+        Ok(())
+    }
+
+    fn notes(&mut self) -> Vec<String> {
+        let mut notes = std::mem::take(&mut self.notes);
+        let RecordReader { comments, blank_inside, .. } = self.records;
+        if comments > 0 {
+            notes.push(format!("{} at the top skipped", count(comments, "comment line")));
+        }
+        if blank_inside > 0 {
+            notes.push(format!("{} inside the data skipped", count(blank_inside, "blank line")));
+        }
+        notes
+    }
 }
 
 /// Row names are text or count from 1; anything else may as well be data with a name missing.

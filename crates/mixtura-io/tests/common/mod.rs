@@ -41,6 +41,7 @@ pub(crate) fn values(table: &Table) -> &[f64] {
     match &table.values {
         Values::F64(values) => values,
         Values::F32(_) => panic!("single precision"),
+        Values::File(_) => panic!("in a file"),
     }
 }
 
