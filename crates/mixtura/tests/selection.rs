@@ -1,7 +1,6 @@
 //! Choosing K and the structure: each criterion against its formula, the searches against data of known making.
 
 use mixtura::data::{Dense, Folds, for_each_row};
-use mixtura::family::Emission;
 use mixtura::family::gaussian::Structure;
 use mixtura::fit::{Control, Criterion, Grid, Selection};
 use mixtura::{GaussianMixture, Seed};
