@@ -9,6 +9,7 @@ mod figures;
 mod overlap;
 mod selection;
 mod trust;
+mod words;
 
 use mixtura::fit::Selection;
 use mixtura::persist::{DERIVED, SavedModel};
@@ -56,6 +57,10 @@ pub fn describe(model: &SavedModel) -> String {
     }
     out.push('\n');
     out.push_str(&components::table(model));
+    let words: Vec<String> = words::components(model).into_iter().chain(words::certainty(model)).collect();
+    if !words.is_empty() {
+        out.push_str(&format!("\n{}", figures::paragraphs(&words)));
+    }
     out.push_str(&overlap::closest(model));
     out.push_str(&overlap::correlations(model));
     out.push('\n');

@@ -83,7 +83,12 @@ pub fn selection(selection: &Selection, n_labels: usize) -> String {
     out.push_str(&choices(selection));
     if let Ok(fit) = &chosen.outcome {
         let certificate = &fit.certificate;
-        out.push_str(&paragraphs(&[coverage(&certificate.modes, certificate.chance_of_better)]));
+        let n: usize = certificate.modes.iter().map(|m| m.count).sum();
+        if let (Some(best), Some(_)) = (certificate.modes.first(), certificate.chance_of_better) {
+            let found = coverage(&certificate.modes, certificate.chance_of_better);
+            let line = format!("{} of {n} restarts of the chosen fit reached its optimum. {found}", best.count);
+            out.push_str(&paragraphs(&[String::new(), line]));
+        }
     }
     let doubts = doubts(selection, n_labels);
     out.push_str(&crate::doubt_list(&doubts));
@@ -95,17 +100,13 @@ pub(crate) fn coverage(modes: &[Mode], chance: Option<f64>) -> String {
     /// Modes whose counts are told.
     const TOLD: usize = 5;
     let Some(chance) = chance else { return String::new() };
-    let n: usize = modes.iter().map(|m| m.count).sum();
     let counts: Vec<String> = modes.iter().take(TOLD).map(|m| m.count.to_string()).collect();
     let more = if modes.len() > TOLD { ", …" } else { "" };
     let found = match modes.len() {
-        1 => format!("all {n} restarts found the same optimum"),
-        m => format!("{n} restarts found {m} optima (best first: {}{more} times)", counts.join(", ")),
+        1 => String::new(),
+        m => format!("They found {m} optima ({}{more} times, best first). ", counts.join(", ")),
     };
-    format!(
-        "Modes: {found}; the chance that another search finds a better one is about {:.0} % (an estimate).",
-        100.0 * chance
-    )
+    format!("{found}The chance that another search finds a better one is about {:.0} % (an estimate).", 100.0 * chance)
 }
 
 fn grid(selection: &Selection) -> String {

@@ -40,10 +40,13 @@ pub(crate) fn lines(model: &SavedModel) -> Vec<String> {
         };
         out.push(match n {
             1 => "One start was run: nothing tells whether others end elsewhere.".to_owned(),
-            _ => format!("{} of {n} restarts reached this optimum{collapsed}.", certificate.restarts_at_best),
+            _ => {
+                let found = crate::selection::coverage(&certificate.modes, certificate.chance_of_better);
+                let reached =
+                    format!("{} of {n} restarts reached this optimum{collapsed}. ", certificate.restarts_at_best);
+                (reached + &found).trim_end().to_owned()
+            }
         });
-        let coverage = crate::selection::coverage(&certificate.modes, certificate.chance_of_better);
-        out.extend((!coverage.is_empty()).then_some(coverage));
     }
     out.push(match (certificate.monotone, certificate.largest_decrease) {
         (true, _) => "The objective never fell.".to_owned(),
