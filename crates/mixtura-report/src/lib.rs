@@ -25,7 +25,7 @@ const WIDTH: usize = 80;
 pub fn summary(model: &SavedModel, selection: &Selection, auto: bool) -> String {
     let mut out = head(model);
     if selection.candidates.len() > 1 {
-        let by = selection.criterion.name().to_uppercase();
+        let by = selection::title_of_choice(selection.criterion);
         out.push_str(&format!("chosen by {by} from {} candidates\n\n", selection.candidates.len()));
         out.push_str(&selection_table(selection));
         if auto {

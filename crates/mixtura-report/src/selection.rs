@@ -32,6 +32,15 @@ fn title(criterion: Criterion) -> &'static str {
     }
 }
 
+/// What a choice was made by, in a sentence.
+pub(crate) fn title_of_choice(criterion: Criterion) -> &'static str {
+    match criterion {
+        Criterion::Blrt => "likelihood-ratio tests",
+        Criterion::Cv => "cross-validated log-likelihood",
+        other => title(other),
+    }
+}
+
 /// A value as it is shown: cross-validation as the log-likelihood that it is.
 fn shown(criterion: Criterion, candidate: &Candidate) -> String {
     let Some(value) = criterion.value(candidate) else { return String::new() };
@@ -67,11 +76,7 @@ pub fn selection_table(selection: &Selection) -> String {
 /// All that `mixtura select` says: the table, the tests, what other criteria would choose, the modes, what to doubt.
 pub fn selection(selection: &Selection, n_labels: usize) -> String {
     let chosen = &selection.candidates[selection.best];
-    let by = match selection.criterion {
-        Criterion::Blrt => "likelihood-ratio tests".to_owned(),
-        Criterion::Cv => "cross-validated log-likelihood".to_owned(),
-        other => title(other).to_owned(),
-    };
+    let by = title_of_choice(selection.criterion);
     let mut out = format!(
         "K = {}, {} covariance, by {by} from {}\n\n{}",
         chosen.n_components,
