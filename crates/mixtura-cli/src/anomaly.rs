@@ -14,7 +14,7 @@ use crate::failure::{Failure, UNUSABLE};
 use crate::flags::{Input, Threads};
 use crate::predict::read_for;
 use crate::rows_out::{cell, count};
-use crate::{data, model_file, output, rows_out};
+use crate::{data, fingerprint, model_file, output, rows_out};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -82,6 +82,12 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             let table = read_for(&saved, &[file.to_owned()], None, &args.input.memory)?;
             let rows = &*data::rows(&table)?;
             let about = |error| Failure::about(&table.source, &error);
+            if fingerprint::fingerprint(rows).map_err(about)? == saved.record.data.fingerprint {
+                eprintln!(
+                    "note: {} holds the very rows that the model was fitted to: held-out rows are needed, the true rate is higher",
+                    table.source
+                );
+            }
             let (scores, holes) = scores(&saved, rows).map_err(about)?;
             if holes > 0 {
                 eprintln!(

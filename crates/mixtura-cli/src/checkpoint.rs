@@ -1,6 +1,7 @@
 //! The file of a checkpoint: found, read, replaced, removed.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,13 +14,14 @@ pub(crate) fn check(path: &Path) -> Result<(), Failure> {
     let name = path.display();
     match fs::metadata(path) {
         Ok(kind) if kind.is_dir() => Err(Failure::new(IO, format!("--checkpoint {name} is a folder: give a file"))),
-        Ok(_) => read(path).and_then(|text| {
-            if text.is_empty() || text.starts_with("{\"format\":\"mixtura-checkpoint\"") {
-                return Ok(());
-            }
+        Ok(kind) if !kind.is_file() => {
+            Err(Failure::new(IO, format!("--checkpoint {name} is no regular file: give the name of one")))
+        }
+        Ok(_) if !is_checkpoint(path) => {
             let sentence = format!("{name} exists and is no checkpoint: it is left alone; choose another --checkpoint");
             Err(Failure::new(IO, sentence))
-        }),
+        }
+        Ok(_) => Ok(()),
         Err(_) => {
             let folder = path.parent().filter(|p| *p != Path::new("")).unwrap_or(Path::new("."));
             if folder.is_dir() {
@@ -31,8 +33,12 @@ pub(crate) fn check(path: &Path) -> Result<(), Failure> {
     }
 }
 
-fn read(path: &Path) -> Result<String, Failure> {
-    fs::read_to_string(path).map_err(|error| Failure::new(IO, format!("cannot read {}: {error}", path.display())))
+/// Whether a file begins as checkpoints do.
+fn is_checkpoint(path: &Path) -> bool {
+    const HEAD: &[u8] = b"{\"format\":\"mixtura-checkpoint\"";
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(HEAD.len() as u64).read_to_end(&mut head));
+    read.is_ok() && head == HEAD
 }
 
 /// The checkpoint with what the file holds, if there is one.
@@ -40,10 +46,8 @@ pub(crate) fn open<'a>(path: &Path, fresh: Checkpoint<'a>, quiet: bool) -> Resul
     if !path.exists() {
         return Ok(fresh);
     }
-    let text = read(path)?;
-    if text.is_empty() {
-        return Ok(fresh);
-    }
+    let bytes = fs::read(path).map_err(|e| Failure::new(IO, format!("cannot read {}: {e}", path.display())))?;
+    let text = String::from_utf8_lossy(&bytes);
     let kept = fresh.resume(&text).map_err(|error| Failure::about(&path.display().to_string(), &error))?;
     if !quiet {
         eprintln!("note: going on from {} ({} runs there)", path.display(), kept.len());

@@ -8,7 +8,7 @@ use mixtura::{KMeans, KMeansFit, Seed};
 use mixtura_io::{Table, read_tables};
 use serde::Serialize;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, UNUSABLE};
 use crate::flags::{Columns, Input, Threads};
 use crate::{data, output};
 
@@ -78,6 +78,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let files = args.input.paths()?;
     let inputs: Vec<&Path> = files.iter().map(Path::new).collect();
     output::spare_inputs(args.out.as_ref(), &inputs)?;
+    output::check_table(args.out.as_deref())?;
     let to_stdout = args.out.as_deref() == Some("-");
     if args.json && to_stdout {
         return Err(Failure::usage("--json and --out - both want standard output: give --out a file"));
@@ -96,6 +97,23 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Scale::None => vec![(0.0, 1.0); d],
         Scale::Standard => units(&*weighted).map_err(about)?,
     };
+    let mut missing = None;
+    for_each_row(&*weighted, |i, row, _, _| {
+        if let (None, Some(j)) = (&missing, row.iter().position(|x| x.is_nan())) {
+            missing = Some((i, j));
+        }
+    })
+    .map_err(about)?;
+    if let Some((i, j)) = missing {
+        let (source, name) = (&table.source, &table.columns[j]);
+        return Err(Failure::new(
+            UNUSABLE,
+            format!(
+                "{source}: row {}, column '{name}' is missing: k-means needs complete rows (mixtura fit does not)",
+                i + 1
+            ),
+        ));
+    }
     let used = InUnits { source: &*weighted, units: &units };
     let seed = Seed::new(args.seed);
     let kmeans = KMeans { n_clusters: args.k, restarts: args.restarts, max_iter: args.max_iter, seed };

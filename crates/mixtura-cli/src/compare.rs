@@ -79,6 +79,11 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         return Err(Failure::new(UNUSABLE, what));
     }
     let (model, k) = (&saved.model, saved.model.weights().len());
+    // Components of one name are one group, as `combine --keep-components` leaves them.
+    let names = &saved.record.labels;
+    let group = |component: usize| {
+        names.get(component).and_then(|name| names.iter().position(|n| n == name)).unwrap_or(component)
+    };
     // Chunks are counted one by one and then in order: the same bits for any number of threads.
     let counts: Vec<(Counts, usize)> = (0..rows.n_chunks())
         .into_par_iter()
@@ -92,7 +97,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
                     let r = &resp[i * k..][..k];
                     let component = (0..k).fold(0, |best, c| if r[c] > r[best] { c } else { best });
                     match chunk.label(i) {
-                        Some(label) => *counts.entry((label, component)).or_insert(0.0) += chunk.weight(i),
+                        Some(label) => *counts.entry((label, group(component))).or_insert(0.0) += chunk.weight(i),
                         None => unknown += 1,
                     }
                 }

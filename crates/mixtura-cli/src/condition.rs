@@ -71,6 +71,9 @@ struct ColumnJson {
     high: f64,
 }
 
+/// Standard deviations beyond what is usual from which given values are told to be far out.
+const FAR: f64 = 5.0;
+
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     output::spare_inputs(args.out.as_ref(), &[&args.model])?;
     args.out.as_deref().filter(|path| *path != "-").map_or(Ok(()), output::check_target)?;
@@ -90,6 +93,12 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     if conditional.log_density() == f64::NEG_INFINITY {
         let far = "the given values are so far from every component that nothing can be said of the other columns";
         return Err(Failure::new(UNUSABLE, format!("{name}: {far}")));
+    }
+    let nearest = conditional.distances().iter().copied().fold(f64::INFINITY, f64::min);
+    // Distances of d columns are about √d, with a spread below 1.
+    if nearest > (args.given.len() as f64).sqrt() + FAR {
+        let sds = short(nearest);
+        eprintln!("note: the given values lie {sds} standard deviations from the nearest component: this extrapolates");
     }
     let model = conditional.mixture().map_err(about)?;
     let means = conditional.mean();

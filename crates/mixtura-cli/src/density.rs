@@ -76,6 +76,7 @@ struct Answer {
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     output::spare_inputs(args.out.as_ref(), &[&args.model])?;
+    output::check_table(args.out.as_deref())?;
     let saved = model_file::read(&args.model)?;
     let about = |error| Failure::about(&args.model.display().to_string(), &error);
     let model = match args.column.as_slice() {

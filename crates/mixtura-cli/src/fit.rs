@@ -73,7 +73,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     search.done();
     if interrupt::requested() {
         let kept = target.map_or_else(String::new, |path| format!("; what was reached is in {path}"));
-        return Err(Failure::new(INTERRUPTED, format!("interrupted{kept}")));
+        return Err(Failure::new(INTERRUPTED, format!("interrupted{kept}{}", search.resumable())));
     }
     printed
 }

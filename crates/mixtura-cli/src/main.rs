@@ -79,7 +79,15 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help and version go to standard output as they are.
+        Err(error) if !error.use_stderr() => error.exit(),
+        Err(error) => {
+            eprintln!("mixtura: {}", one_sentence(&error.to_string()));
+            return ExitCode::from(failure::USAGE);
+        }
+    };
     let outcome = interrupt::install().and_then(|()| match cli.command {
         Command::Fit(args) => fit::run(args),
         Command::Select(args) => select::run(args),
@@ -110,4 +118,12 @@ fn main() -> ExitCode {
             ExitCode::from(failure.code)
         }
     }
+}
+
+/// A refusal of the flags in one line: what clap says before its usage, without line breaks.
+fn one_sentence(text: &str) -> String {
+    let text = text.strip_prefix("error: ").unwrap_or(text);
+    let end = text.find("\n\nUsage:").or_else(|| text.find("\n\nFor more information")).unwrap_or(text.len());
+    let words: Vec<&str> = text[..end].split_whitespace().collect();
+    format!("{}; see --help", words.join(" "))
 }

@@ -12,6 +12,8 @@ use crate::output;
 
 /// Larger files are refused before they fill the memory.
 const MOST_BYTES: u64 = 2 << 30;
+/// Bytes by which a file is known not to be JSON.
+const HEAD_BYTES: u64 = 4096;
 
 /// A saved model.
 pub(crate) fn read(path: &Path) -> Result<SavedModel, Failure> {
@@ -63,9 +65,18 @@ pub(crate) fn read_start(path: &Path) -> Result<SavedModel, Failure> {
 pub(crate) fn text(path: &Path, kind: &str) -> Result<String, Failure> {
     let name = path.display();
     let io = |error: std::io::Error| Failure::new(IO, format!("cannot read {name}: {error}"));
-    let file = File::open(path).map_err(io)?;
+    let file: Box<dyn Read> = match path.to_str() {
+        Some("-") => Box::new(std::io::stdin()),
+        _ => Box::new(File::open(path).map_err(io)?),
+    };
+    let mut file = file.take(MOST_BYTES + 1);
     let mut bytes = Vec::new();
-    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
+    // What does not begin as JSON does is not read to its end, if it has one.
+    file.by_ref().take(HEAD_BYTES).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.iter().find(|b| !b.is_ascii_whitespace()).is_some_and(|b| *b != b'{') {
+        return Err(Failure::new(UNUSABLE, format!("{name}: this is not a {kind} file (it is not a JSON object)")));
+    }
+    file.read_to_end(&mut bytes).map_err(io)?;
     if bytes.len() as u64 > MOST_BYTES {
         return Err(Failure::new(UNUSABLE, format!("{name}: a {kind} file of more than 2 GiB is none of mixtura's")));
     }

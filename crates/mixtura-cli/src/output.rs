@@ -77,6 +77,29 @@ pub(crate) fn spare_inputs(out: Option<&String>, inputs: &[&Path]) -> Result<(),
     }
 }
 
+/// Refuses rows' target that is a file of mixtura's own (a model, statistics, a checkpoint) or cannot be written.
+pub(crate) fn check_table(out: Option<&str>) -> Result<(), Failure> {
+    let Some(path) = out.filter(|path| *path != "-") else { return Ok(()) };
+    let target = Path::new(path);
+    match ["model", "statistics", "checkpoint"].iter().find(|kind| target.is_file() && is_ours(target, kind)) {
+        Some(kind) => Err(Failure::new(
+            IO,
+            format!("{path} is a mixtura {kind} file and would be lost: choose another file with --out"),
+        )),
+        None => writable_folder(path),
+    }
+}
+
+/// Refuses a target in a folder that does not exist.
+fn writable_folder(path: &str) -> Result<(), Failure> {
+    let folder = Path::new(path).parent().filter(|p| *p != Path::new("")).unwrap_or(Path::new("."));
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let why = format!("there is no folder {}; choose another file with --out", folder.display());
+    Err(Failure::new(IO, format!("cannot write {path}: {why}")))
+}
+
 /// Refuses, before any work is done, a model's target that cannot be written or is somebody's other file.
 pub(crate) fn check_target(path: &str) -> Result<(), Failure> {
     check_target_of(path, "model")
@@ -94,16 +117,7 @@ pub(crate) fn check_target_of(path: &str, kind: &str) -> Result<(), Failure> {
             format!("{path} exists and is not a mixtura {kind} file: it is left alone; choose another file with --out"),
         )),
         Ok(_) => Ok(()),
-        Err(_) => {
-            let folder = target.parent().filter(|p| *p != Path::new("")).unwrap_or(Path::new("."));
-            if folder.is_dir() {
-                return Ok(());
-            }
-            Err(Failure::new(
-                IO,
-                format!("cannot write {path}: there is no folder {}; choose another file with --out", folder.display()),
-            ))
-        }
+        Err(_) => writable_folder(path),
     }
 }
 

@@ -39,6 +39,7 @@ const ROWS_PER_LOOK: u64 = 4096;
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     output::spare_inputs(args.out.as_ref(), &[&args.model])?;
+    output::check_table(args.out.as_deref())?;
     let model = model_file::read(&args.model)?;
     if args.with_component && model.columns.iter().any(|name| name == "component") {
         return Err(Failure::usage("the model has a column named 'component' itself: leave out --with-component"));

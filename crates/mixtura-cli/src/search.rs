@@ -12,7 +12,7 @@ use mixtura::persist::{DataRecord, Record, SavedModel};
 use mixtura::{Error, GaussianMixture, Seed};
 use mixtura_io::{Table, read_tables};
 
-use crate::failure::{Failure, UNUSABLE};
+use crate::failure::{Failure, INTERRUPTED, UNUSABLE};
 use crate::flags::{self, Columns, Covariance, Memory, Threads};
 use crate::progress::Bar;
 use crate::{checkpoint, data, fingerprint, interrupt, model_file};
@@ -232,7 +232,18 @@ impl Search {
         };
         let selection = estimator.select(rows, &data.table.columns, &grid, control);
         bar.finish();
-        selection.map_err(about)
+        selection.map_err(|error| match error {
+            Error::Interrupted => Failure::new(INTERRUPTED, format!("{error}{}", self.resumable())),
+            error => about(error),
+        })
+    }
+
+    /// How an interrupted fit goes on, where it can.
+    pub(crate) fn resumable(&self) -> String {
+        let kept = self.checkpoint.as_deref().filter(|path| path.is_file());
+        kept.map_or_else(String::new, |path| {
+            format!("; the same command goes on from the checkpoint in {}", path.display())
+        })
     }
 
     /// The checkpoint of a fit that is complete and safely written is of no more use.

@@ -129,7 +129,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         output::print(|out| out.write_all(text.as_bytes()))?;
     }
     if interrupt::requested() {
-        return Err(Failure::new(INTERRUPTED, "interrupted: the table is not complete"));
+        return Err(Failure::new(INTERRUPTED, format!("interrupted: the table is not complete{}", search.resumable())));
     }
     Ok(())
 }

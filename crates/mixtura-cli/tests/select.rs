@@ -81,12 +81,18 @@ fn refusals() {
     folder.run("select d.csv --criterion cv --folds 1 -k 1..2").refused(2, &["at least 2 folds"]);
     folder.run("select d.csv --criterion cv --folds 61 -k 1").refused(3, &["d.csv", "61 folds"]);
     folder.run("fit d.csv --checkpoint mine.txt").refused(4, &["mine.txt", "no checkpoint"]);
+    folder.write("empty", "");
+    folder.run("fit d.csv --checkpoint empty").refused(4, &["empty", "no checkpoint"]);
+    #[cfg(unix)]
+    folder.run("fit d.csv --checkpoint /dev/null").refused(4, &["/dev/null", "no regular file"]);
+    assert!(folder.names().contains(&"empty".to_owned()));
     folder.run("fit d.csv --checkpoint no/c.json").refused(4, &["no folder"]);
     folder.run("fit d.csv --checkpoint c.json --checkpoint-every nan").refused(2, &["--checkpoint-every"]);
     assert_eq!(folder.text("mine.txt"), "precious");
     let wrong = folder.run("select d.csv --criterion waic");
     assert_eq!(wrong.code, Some(2));
     assert!(wrong.err.contains("blrt"), "{}", wrong.err);
+    assert_eq!(wrong.err.lines().count(), 1, "{}", wrong.err);
 }
 
 /// Rows of three overlapping clusters: fits of many iterations.
@@ -112,15 +118,17 @@ fn killed_twenty_times_and_the_same_bits() {
     let mut rng = Lcg(77);
     let (mut kills, mut resumed) = (0, 0);
     while kills < 20 {
+        let mut patience = 1.0;
         while !folder.names().contains(&"pieces.json".to_owned()) {
             let mut child =
                 folder.command(&args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-            std::thread::sleep(Duration::from_secs_f64(0.2 + 0.6 * rng.uniform()));
+            std::thread::sleep(Duration::from_secs_f64((0.2 + 0.6 * rng.uniform()) * patience));
             child.kill().unwrap();
             child.wait().unwrap();
             kills += 1;
             resumed += usize::from(folder.names().contains(&"c.json".to_owned()));
-            assert!(kills < 500, "no progress between kills");
+            // On a busy machine a life may be too short to get anywhere.
+            patience *= 1.1;
         }
         folder.run(&args).ok();
         assert_eq!(folder.text("whole.json"), folder.text("pieces.json"), "after {kills} kills");
@@ -141,7 +149,9 @@ fn a_checkpoint_of_something_else_is_refused_and_kept() {
         "fit d.csv -k 6 --covariance full --tolerance 0 --max-iter 1000000 --checkpoint c.json --checkpoint-every 0";
     let mut child =
         folder.command(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    while !folder.names().contains(&"c.json".to_owned()) {
+    // Until the state of a run is in it.
+    let kept = || std::fs::read_to_string(folder.path("c.json")).unwrap_or_default();
+    while !kept().contains("\"model\":\"40") {
         std::thread::sleep(Duration::from_millis(50));
     }
     child.kill().unwrap();

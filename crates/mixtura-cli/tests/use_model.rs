@@ -327,3 +327,49 @@ fn help_has_examples() {
         assert!(run.code == Some(2) || run.code == Some(4), "{command}: {:?}", run.code);
     }
 }
+
+#[test]
+fn what_lies_outside_of_what_is_known_is_told() {
+    let folder = folder();
+    let far = folder.run("condition m.json --given x=400").ok();
+    assert!(far.err.contains("extrapolates"), "{}", far.err);
+    assert!(!folder.run("condition m.json --given x=2").ok().err.contains("extrapolates"));
+    folder.write("t.csv", two_components(300));
+    folder.run("fit t.csv -k 2 --covariance full --quiet --out t.json").ok();
+    let same = folder.run("anomaly t.json t.csv --calibrate t.csv --rate 0.05 --out a.csv").ok();
+    assert!(same.err.contains("the very rows that the model was fitted to"), "{}", same.err);
+}
+
+#[test]
+fn groups_of_components_are_compared_as_groups() {
+    let folder = Folder::new();
+    let data = golden("iris.csv");
+    folder.run(&format!("fit {data} -k 4 --covariance full --quiet --out four.json")).ok();
+    folder.run(&format!("combine four.json -k 2 {data} --keep-components --out groups.json")).ok();
+    let compared = folder.run(&format!("compare groups.json {data} --label-column species --json")).json();
+    // As many columns with rows in them as there are groups.
+    let table: Vec<Vec<f64>> = serde_json::from_value(compared["table"].clone()).unwrap();
+    let used = (0..4).filter(|&c| table.iter().any(|row| row[c] > 0.0)).count();
+    assert_eq!(used, 2, "{table:?}");
+}
+
+#[test]
+fn files_of_mixturas_own_are_not_overwritten_by_rows() {
+    let folder = folder();
+    let before = folder.text("x.json");
+    for command in
+        ["predict m.json d.csv", "impute m.json d.csv", "sample m.json -n 3", "anomaly m.json d.csv --rate 0.5"]
+    {
+        folder.run(&format!("{command} --out x.json")).refused(4, &["x.json", "model file"]);
+        folder.run(&format!("{command} --out no/x.csv")).refused(4, &["no folder"]);
+    }
+    assert_eq!(folder.text("x.json"), before);
+}
+
+#[test]
+fn models_come_from_standard_input_too() {
+    let folder = folder();
+    let text = folder.text("m.json");
+    assert_eq!(folder.run_with_input("describe - --json", text.as_bytes()).ok().out, text);
+    folder.run_with_input("describe -", b"x,y\n1,2\n").refused(3, &["not a JSON object"]);
+}

@@ -1,6 +1,8 @@
 //! Gathers batches of rows, of one file or several, as numbers, weights and labels; forgets a column as soon as it
 //! proves to be no column of numbers.
 
+use std::collections::HashMap;
+
 use crate::cell;
 use crate::cells::{Batch, Cells, Places, Seen};
 use crate::error::{ReadError, quoted};
@@ -28,6 +30,8 @@ pub(crate) struct Collector<'a> {
     pub(crate) facts: Vec<Facts>,
     /// Columns whose places were given up, with the reason.
     pub(crate) dropped: Vec<(usize, String)>,
+    /// Where each column is stored.
+    place: HashMap<usize, usize>,
     pub(crate) store: Store,
     pub(crate) n_rows: usize,
     labels: LabelCodes,
@@ -44,6 +48,7 @@ impl<'a> Collector<'a> {
             names,
             plan,
             facts: vec![Facts::default(); stored.len()],
+            place: stored.iter().enumerate().map(|(stored, &column)| (column, stored)).collect(),
             stored,
             dropped: Vec::new(),
             store,
@@ -58,8 +63,7 @@ impl<'a> Collector<'a> {
 
     /// Whether a column of the table has proved to be no column of numbers.
     pub(crate) fn is_unusable(&self, column: usize) -> bool {
-        let stored = self.stored.iter().position(|&stored| stored == column);
-        stored.is_none_or(|stored| self.facts[stored].unusable.is_some())
+        self.place.get(&column).is_none_or(|&stored| self.facts[stored].unusable.is_some())
     }
 
     /// Adds rows of a file.
@@ -100,10 +104,12 @@ impl<'a> Collector<'a> {
             return;
         }
         let (stored, facts) = (std::mem::take(&mut self.stored), std::mem::take(&mut self.facts));
+        self.place.clear();
         for (column, facts) in stored.into_iter().zip(facts) {
             match facts.unusable {
                 Some(reason) => self.dropped.push((column, reason)),
                 None => {
+                    self.place.insert(column, self.stored.len());
                     self.stored.push(column);
                     self.facts.push(facts);
                 }

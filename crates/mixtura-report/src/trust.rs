@@ -1,5 +1,6 @@
 //! The certificate in plain words, and what to doubt.
 
+use mixtura::family::gaussian::Structure;
 use mixtura::fit::StatusKind;
 use mixtura::persist::{DERIVED, SavedModel};
 
@@ -7,6 +8,8 @@ use crate::figures::{count, general, rows};
 
 /// Overlap from which two components may well be one.
 const STRONG_OVERLAP: f64 = 0.8;
+/// Spreads of columns that differ by this factor have no variance in common.
+const UNLIKE: f64 = 10.0;
 /// Doubts of one kind that are listed one by one.
 const MOST_LISTED: usize = 5;
 
@@ -97,6 +100,16 @@ pub(crate) fn doubts(model: &SavedModel) -> Vec<String> {
     let empty: Vec<usize> = (0..k).filter(|&c| certificate.components[c].effective_count == 0.0).collect();
     if !empty.is_empty() {
         out.push(format!("{} without rows: use fewer components", are(&empty)));
+    }
+    if model.model.emission().structure() == Structure::Spherical {
+        let sds: Vec<f64> = crate::words::whole(model).iter().map(|(_, sd)| *sd).collect();
+        let (low, high) = sds.iter().fold((f64::INFINITY, 0.0_f64), |(l, h), s| (l.min(*s), h.max(*s)));
+        if high > UNLIKE * low {
+            out.push(format!(
+                "spherical components have one variance for all columns, whose spreads differ by a factor of {}: only the widest columns count; rescale them or use --covariance diag",
+                general((high / low).round())
+            ));
+        }
     }
     let spikes: Vec<usize> = (0..k).filter(|&c| certificate.components[c].spike).collect();
     if !spikes.is_empty() {

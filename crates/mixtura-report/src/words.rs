@@ -45,7 +45,7 @@ pub(crate) fn certainty(model: &SavedModel) -> Option<String> {
 }
 
 /// Mean and standard deviation of every column over all components.
-fn whole(model: &SavedModel) -> Vec<(f64, f64)> {
+pub(crate) fn whole(model: &SavedModel) -> Vec<(f64, f64)> {
     let (bank, weights) = (model.model.emission(), model.model.weights());
     let d = bank.n_features();
     let covariances: Vec<Vec<f64>> = (0..weights.len()).map(|k| bank.covariance(k)).collect();

@@ -72,7 +72,10 @@ pub struct StepRecord {
     pub log_likelihood: f64,
     /// How much higher that is than before the previous step; null at the first.
     pub gain: Option<f64>,
-    /// Aitken's estimate, from two gains, of what further steps would gain; null where there is none.
+    /// The gain of the previous step.
+    #[serde(default)]
+    pub gain_before: Option<f64>,
+    /// Aitken's estimate, from three gains, of what further steps would gain; null where there is none.
     pub nats_remaining: Option<f64>,
     /// Number of parts.
     pub parts: usize,

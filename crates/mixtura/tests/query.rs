@@ -88,6 +88,19 @@ fn conditional_densities_are_joint_over_marginal() {
     }
 }
 
+/// Two components that differ in the first column only: whatever the second is, the first keeps its prior mixture.
+#[test]
+fn rows_far_from_every_component_keep_their_balance() {
+    let bank = Gaussian::new(Structure::Full, 2, vec![3.0, 0.0, 5.0, 0.0], [1.0, 0.0, 0.0, 1.0].repeat(2)).unwrap();
+    let mixture = Mixture::equal(bank);
+    let mut conditioner = Conditioner::new(&mixture);
+    for b in [0.0, 1e3, 1e7, 1e8, 1e9, 1e150] {
+        let conditional = conditioner.at(&[f64::NAN, b]).unwrap();
+        assert_eq!(conditional.weights(), [0.5, 0.5], "{b}");
+        assert_eq!((conditional.mean()[0], conditional.variance(0)), (4.0, 2.0), "{b}");
+    }
+}
+
 #[test]
 fn marginals_integrate_the_rest_out_and_keep_the_order() {
     for structure in Structure::ALL {

@@ -78,6 +78,17 @@ impl<'a> Chunk<'a> {
         Chunk { rows, weights: None, labels: None, sequence_ends: &[], first_row: 0 }
     }
 
+    /// Rows `start..end` with what is known of them; for independent rows.
+    pub fn slice(&self, start: usize, end: usize) -> Chunk<'a> {
+        Chunk {
+            rows: self.rows.slice(start, end),
+            weights: self.weights.map(|w| &w[start..end]),
+            labels: self.labels.map(|l| &l[start..end]),
+            sequence_ends: &[],
+            first_row: self.first_row + start,
+        }
+    }
+
     /// Weight of row `i`.
     pub fn weight(&self, i: usize) -> f64 {
         self.weights.map_or(1.0, |w| w[i])

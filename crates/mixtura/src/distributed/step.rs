@@ -73,7 +73,8 @@ pub fn m_step(saved: &SavedModel, statistics: &Statistics, options: StepOptions)
         steps: before.map_or(1, |step| step.steps + 1),
         log_likelihood,
         gain,
-        nats_remaining: gain.and_then(|now| remaining(before.and_then(|step| step.gain), now, rounding)),
+        gain_before: before.and_then(|step| step.gain),
+        nats_remaining: gain.and_then(|now| remaining(before, now, rounding)),
         parts: statistics.parts.len(),
         rows,
         model_weight,
@@ -104,13 +105,15 @@ fn own_statistics(model: &Mixture<Gaussian>, weight: f64) -> MixtureStats<Moment
     stats
 }
 
-/// Aitken's estimate of the nats still to be gained, from two gains of plain EM steps (Böhning et al. 1994); nothing remains
-/// where the gain is rounding.
-fn remaining(before: Option<f64>, now: f64, rounding: f64) -> Option<f64> {
+/// Aitken's estimate of the nats still to be gained, from three gains of plain EM steps (Böhning et al. 1994), by the slower
+/// of the two rates that they show: after a large first gain one rate says nothing. Nothing remains where the gain is rounding.
+fn remaining(before: Option<&StepRecord>, now: f64, rounding: f64) -> Option<f64> {
     if now.abs() <= rounding {
         return Some(0.0);
     }
-    before.filter(|before| now > 0.0 && *before > now).map(|before| now * now / (before - now))
+    let (last, earlier) = (before?.gain?, before?.gain_before?);
+    let rate = (now / last).max(last / earlier);
+    (now > 0.0 && rate > 0.0 && rate < 1.0).then(|| now * rate / (1.0 - rate))
 }
 
 fn parts(n_parts: usize, n_rows: usize) -> String {
@@ -220,6 +223,9 @@ fn data_covariance(moments: &Moments) -> Vec<f64> {
 /// Relative size of the rounding in a log-likelihood that is a sum over rows.
 const ROUNDING: f64 = 1e-12;
 
+/// Nats remaining below which a fit counts as converged, as by default everywhere.
+const CONVERGED: f64 = 1e-3;
+
 fn record(
     saved: &SavedModel,
     statistics: &Statistics,
@@ -234,7 +240,12 @@ fn record(
     let monotone = (step.steps == 1 || saved.record.certificate.monotone)
         && fall <= ROUNDING * (l.abs() + weight * affine.scale.len() as f64);
     let sick = health.iter().position(|h| h.floor_active || h.empty);
-    let kind = if sick.is_some() { StatusKind::Degenerate } else { StatusKind::IterationLimit };
+    let settled = step.nats_remaining.is_some_and(|nats| nats < CONVERGED);
+    let kind = match sick {
+        Some(_) => StatusKind::Degenerate,
+        None if settled => StatusKind::Converged,
+        None => StatusKind::IterationLimit,
+    };
     let trouble = sick.map_or_else(String::new, |k| {
         let what = if health[k].empty { "has no rows left" } else { "sits on the covariance floor" };
         format!("component {k} {what}; ")

@@ -163,9 +163,9 @@ impl Control<'_> {
         kept.map(|lists| lists.into_iter().map(|bits| bits.0).collect())
     }
 
-    /// Keeps lists of numbers for this scope.
+    /// Keeps lists of numbers for this scope, unless an interrupt may have cut short what led to them.
     fn remember(&self, lists: Vec<Vec<f64>>) {
-        if let Some(checkpoint) = self.checkpoint {
+        if let Some(checkpoint) = self.checkpoint.filter(|_| !self.interrupted()) {
             let lists: Vec<checkpoint::Bits> = lists.into_iter().map(checkpoint::Bits).collect();
             checkpoint.put(self.key(), &lists, false);
         }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::algorithm::{Algorithm, Batch};
 use crate::data::{Source, Standardized, for_each_row, standardize};
 use crate::engine::{Engine, Threads};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::family::gaussian::{Floor, Gaussian, Structure};
 use crate::init::Sample;
 use crate::model::{LatentModel, Mixture, Posterior};
@@ -39,6 +39,12 @@ impl<'a> Prepared<'a> {
         most_components: usize,
         seed: Seed,
     ) -> Result<Self> {
+        let d = data.n_features();
+        if d > MOST_FEATURES {
+            return Err(Error::Data(format!(
+                "{d} columns are too many for a covariance: choose up to {MOST_FEATURES}, or fit their principal components"
+            )));
+        }
         let standardized = standardize(data, names)?;
         let data_rows = if one_scale { standardized.with_one_scale() } else { standardized };
         // One component cannot carry the labels of several.
@@ -63,6 +69,9 @@ pub(crate) const SAMPLE: u64 = 1;
 pub(crate) const STARTS: u64 = 2;
 pub(crate) const RESETS: u64 = 3;
 pub(crate) const BATCHES: u64 = 4;
+
+/// Columns beyond which one covariance of all of them is gigabytes, and its factor hours.
+const MOST_FEATURES: usize = 10_000;
 
 /// Most EM iterations for one Gaussian with missing cells; it converges at the rate of the missing information.
 const REFERENCE_ITERATIONS: usize = 100;

@@ -96,7 +96,13 @@ impl<'a> Conditioner<'a> {
         }
         let log_density = log_sum_exp(logs.iter().copied());
         let weights = match log_density.is_finite() {
-            true => logs.iter().map(|l| (l - log_density).exp()).collect(),
+            true => {
+                // Differences from the largest, not from their sum: far out, a log-density has no digits left for ln 2.
+                let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                let raw: Vec<f64> = logs.iter().map(|l| (l - top).exp()).collect();
+                let total: f64 = raw.iter().sum();
+                raw.into_iter().map(|r| r / total).collect()
+            }
             false => self.model.weights().to_vec(),
         };
         Ok(Conditional { model: self.model, regression, weights, log_density, means, distances })
