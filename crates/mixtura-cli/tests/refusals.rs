@@ -200,7 +200,7 @@ fn model_files_that_no_fit_wrote() {
         folder.write("bad.json", content);
         folder.run("describe bad.json").refused(3, &["bad.json", word]);
     }
-    folder.write("bad.json", b"\xff\xfe{");
+    folder.write("bad.json", b"{\xff\xfe");
     folder.run("describe bad.json").refused(3, &["bad.json", "UTF-8"]);
     folder.run(&format!("fit {} --init params=bad.json", golden("faithful.csv"))).refused(3, &["bad.json"]);
 }
