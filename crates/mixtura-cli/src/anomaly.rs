@@ -2,11 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use mixtura::data::{Buffer, CHUNK_ROWS, Chunk, Source};
-use mixtura::model::{LatentModel, Predict};
+use mixtura::data::{Chunk, Source};
+use mixtura::model::posteriors;
 use mixtura::persist::{SavedModel, finite};
 use mixtura::query::Threshold;
-use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::condition::share;
@@ -136,20 +135,10 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 
 /// −log density of every row, and how many rows have missing cells.
 fn scores(saved: &SavedModel, rows: &dyn Source) -> mixtura::Result<(Vec<f64>, usize)> {
-    let (model, k) = (&saved.model, saved.model.weights().len());
-    let chunks: Vec<(Vec<f64>, usize)> = (0..rows.n_chunks())
-        .into_par_iter()
-        .map_init(
-            || (Buffer::default(), model.scratch(), vec![0.0; CHUNK_ROWS * k], vec![0.0; CHUNK_ROWS]),
-            |(buffer, scratch, resp, log_density), id| {
-                let chunk = rows.read(id, buffer)?;
-                model.posterior(chunk, scratch, resp, log_density);
-                let n = chunk.rows.n_rows();
-                let holes = (0..n).filter(|&i| chunk.rows.row(i).iter().any(|x| x.is_nan())).count();
-                Ok((log_density[..n].iter().map(|l| 0.0 - l).collect(), holes))
-            },
-        )
-        .collect::<mixtura::Result<_>>()?;
+    let chunks = posteriors(&saved.model, rows, 0..rows.n_chunks(), |chunk, _, log_density| {
+        let holes = (0..chunk.rows.n_rows()).filter(|&i| chunk.rows.row(i).iter().any(|x| x.is_nan())).count();
+        Ok((log_density.iter().map(|l| 0.0 - l).collect::<Vec<f64>>(), holes))
+    })?;
     let holes = chunks.iter().map(|(_, holes)| holes).sum();
     Ok((chunks.into_iter().flat_map(|(scores, _)| scores).collect(), holes))
 }

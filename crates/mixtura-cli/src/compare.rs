@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use mixtura::data::{Buffer, CHUNK_ROWS};
-use mixtura::model::{LatentModel, Predict};
+use mixtura::model::posteriors;
 use mixtura::query::Agreement;
 use mixtura_io::{ReadOptions, read_tables};
-use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::failure::{Failure, UNUSABLE};
@@ -85,27 +83,19 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         names.get(component).and_then(|name| names.iter().position(|n| n == name)).unwrap_or(component)
     };
     // Chunks are counted one by one and then in order: the same bits for any number of threads.
-    let counts: Vec<(Counts, usize)> = (0..rows.n_chunks())
-        .into_par_iter()
-        .map_init(
-            || (Buffer::default(), model.scratch(), vec![0.0; CHUNK_ROWS * k], vec![0.0; CHUNK_ROWS]),
-            |(buffer, scratch, resp, log_density), id| {
-                let chunk = rows.read(id, buffer)?;
-                model.posterior(chunk, scratch, resp, log_density);
-                let (mut counts, mut unknown) = (Counts::new(), 0);
-                for i in 0..chunk.rows.n_rows() {
-                    let r = &resp[i * k..][..k];
-                    let component = (0..k).fold(0, |best, c| if r[c] > r[best] { c } else { best });
-                    match chunk.label(i) {
-                        Some(label) => *counts.entry((label, group(component))).or_insert(0.0) += chunk.weight(i),
-                        None => unknown += 1,
-                    }
-                }
-                Ok((counts, unknown))
-            },
-        )
-        .collect::<mixtura::Result<_>>()
-        .map_err(|error| Failure::about(&table.source, &error))?;
+    let counts = posteriors(model, rows, 0..rows.n_chunks(), |chunk, resp, _| {
+        let (mut counts, mut unknown) = (Counts::new(), 0);
+        for i in 0..chunk.rows.n_rows() {
+            let r = &resp[i * k..][..k];
+            let component = (0..k).fold(0, |best, c| if r[c] > r[best] { c } else { best });
+            match chunk.label(i) {
+                Some(label) => *counts.entry((label, group(component))).or_insert(0.0) += chunk.weight(i),
+                None => unknown += 1,
+            }
+        }
+        Ok((counts, unknown))
+    })
+    .map_err(|error| Failure::about(&table.source, &error))?;
     let (mut total, mut unknown) = (vec![0.0; labels.len() * k], 0);
     for (counts, n) in counts {
         for ((label, component), count) in counts {

@@ -2,10 +2,8 @@
 
 use std::path::PathBuf;
 
-use mixtura::data::{Buffer, CHUNK_ROWS};
-use mixtura::model::{LatentModel, Predict};
+use mixtura::model::{LatentModel, posteriors};
 use mixtura::persist::finite;
-use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -51,22 +49,14 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     args.threads.apply()?;
     let saved = model_file::read(&args.model)?;
     let table = read_for(&saved, &args.input.paths()?, args.weights_column.as_ref(), &args.input.memory)?;
-    let rows = data::rows(&table)?;
+    let rows = &*data::rows(&table)?;
     let (model, k) = (&saved.model, saved.model.weights().len());
     // Chunks are summed one by one and then in order: the same bits for any number of threads.
-    let sums: Vec<(f64, f64)> = (0..rows.n_chunks())
-        .into_par_iter()
-        .map_init(
-            || (Buffer::default(), model.scratch(), vec![0.0; CHUNK_ROWS * k], vec![0.0; CHUNK_ROWS]),
-            |(buffer, scratch, resp, log_density), id| {
-                let chunk = rows.read(id, buffer)?;
-                model.posterior(chunk, scratch, resp, log_density);
-                let weights = (0..chunk.rows.n_rows()).map(|i| chunk.weight(i));
-                Ok(weights.zip(&*log_density).fold((0.0, 0.0), |(l, w), (wi, li)| (l + wi * li, w + wi)))
-            },
-        )
-        .collect::<mixtura::Result<_>>()
-        .map_err(|error| Failure::about(&table.source, &error))?;
+    let sums = posteriors(model, rows, 0..rows.n_chunks(), |chunk, _, log_density| {
+        let weights = (0..chunk.rows.n_rows()).map(|i| chunk.weight(i));
+        Ok(weights.zip(log_density).fold((0.0, 0.0), |(l, w), (wi, li)| (l + wi * li, w + wi)))
+    })
+    .map_err(|error| Failure::about(&table.source, &error))?;
     let (total, weight) = sums.iter().fold((0.0, 0.0), |(l, w), s| (l + s.0, w + s.1));
     let p = model.n_free_parameters();
     let (mean, bic) = (total / weight, -2.0 * total + p as f64 * weight.ln());

@@ -2,15 +2,14 @@
 
 use faer::{Mat, Side};
 use mixtura_kernels::cholesky::{at, factor, log_determinant, packed_len};
-use rayon::prelude::*;
 
 use super::coverage::{Mode, SAME_MODE, chance_of_better, modes};
 use super::{Fit, Prepared, Run, Status, StatusKind};
-use crate::data::{Buffer, CHUNK_ROWS, Source};
+use crate::data::Source;
 use crate::error::Result;
 use crate::family::Emission;
 use crate::family::gaussian::{Gaussian, Structure};
-use crate::model::{LatentModel, Mixture, Predict};
+use crate::model::{LatentModel, Mixture, Predict, posteriors};
 use crate::stats::Layout;
 
 /// How far a fit can be trusted.
@@ -271,20 +270,12 @@ fn uncertainty(model: &Mixture<Gaussian>, source: &dyn Source) -> Result<(f64, f
         (resp.iter().copied().fold(0.0, f64::max).ln(), entropy)
     };
     let add = |a: (f64, f64), b: (f64, f64)| (a.0 + b.0, a.1 + b.1);
-    let terms: Vec<(f64, f64)> = (0..source.n_chunks())
-        .into_par_iter()
-        .map_init(
-            || (Buffer::default(), model.scratch(), vec![0.0; CHUNK_ROWS * k], vec![0.0; CHUNK_ROWS]),
-            |(buffer, scratch, resp, log_density), id| {
-                let chunk = source.read(id, buffer)?;
-                model.posterior(chunk, scratch, resp, log_density);
-                let rows = (0..chunk.rows.n_rows()).filter(|&i| chunk.label(i).is_none());
-                Ok(rows.fold((0.0, 0.0), |sum, i| {
-                    let (w, (term, entropy)) = (chunk.weight(i), of_row(&resp[i * k..][..k]));
-                    add(sum, (w * term, w * entropy))
-                }))
-            },
-        )
-        .collect::<Result<_>>()?;
+    let terms = posteriors(model, source, 0..source.n_chunks(), |chunk, resp, _| {
+        let rows = (0..chunk.rows.n_rows()).filter(|&i| chunk.label(i).is_none());
+        Ok(rows.fold((0.0, 0.0), |sum, i| {
+            let (w, (term, entropy)) = (chunk.weight(i), of_row(&resp[i * k..][..k]));
+            add(sum, (w * term, w * entropy))
+        }))
+    })?;
     Ok(terms.into_iter().fold((0.0, 0.0), add))
 }

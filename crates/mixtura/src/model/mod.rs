@@ -2,8 +2,10 @@
 
 pub mod kmeans;
 mod mixture;
+mod posterior;
 
 pub use mixture::{Mixture, MixtureStats};
+pub use posterior::posteriors;
 
 use crate::data::Chunk;
 use crate::error::Result;

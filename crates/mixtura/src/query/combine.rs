@@ -6,13 +6,12 @@
 //! merging Gaussian mixture components", §4.3).
 
 use mixtura_kernels::cholesky::{at, factor, log_determinant, packed_len};
-use rayon::prelude::*;
 
-use crate::data::{Buffer, CHUNK_ROWS, Source};
+use crate::data::Source;
 use crate::error::{Error, Result};
 use crate::family::Emission;
 use crate::family::gaussian::{Gaussian, Structure};
-use crate::model::{LatentModel, Mixture, Predict};
+use crate::model::{Mixture, posteriors};
 
 /// A model's components in fewer groups.
 #[derive(Clone, Debug)]
@@ -171,32 +170,24 @@ fn entropy_drops(model: &Mixture<Gaussian>, groups: &[Vec<usize>], rows: &dyn So
     let together = 4 * rayon::current_num_threads();
     for first in (0..rows.n_chunks()).step_by(together) {
         let ids = first..(first + together).min(rows.n_chunks());
-        let sums: Vec<Vec<f64>> = ids
-            .into_par_iter()
-            .map_init(
-                || (Buffer::default(), model.scratch(), vec![0.0; CHUNK_ROWS * k], vec![0.0; CHUNK_ROWS]),
-                |(buffer, scratch, resp, log_density), id| {
-                    let chunk = rows.read(id, buffer)?;
-                    model.posterior(chunk, scratch, resp, log_density);
-                    let mut drops = vec![0.0; packed_len(n)];
-                    let (mut r, mut own) = (vec![0.0; n], vec![0.0; n]);
-                    for t in 0..chunk.rows.n_rows() {
-                        for (g, group) in groups.iter().enumerate() {
-                            r[g] = group.iter().map(|&c| resp[t * k + c]).sum();
-                            own[g] = f(r[g]);
-                        }
-                        // A pair of which one is not there has nothing to gain.
-                        let here: Vec<usize> = (0..n).filter(|&g| r[g] > 0.0).collect();
-                        for (m, &i) in here.iter().enumerate() {
-                            for &j in &here[..m] {
-                                drops[at(i, j)] += chunk.weight(t) * (f(r[i] + r[j]) - own[i] - own[j]);
-                            }
-                        }
+        let sums = posteriors(model, rows, ids, |chunk, resp, _| {
+            let mut drops = vec![0.0; packed_len(n)];
+            let (mut r, mut own) = (vec![0.0; n], vec![0.0; n]);
+            for t in 0..chunk.rows.n_rows() {
+                for (g, group) in groups.iter().enumerate() {
+                    r[g] = group.iter().map(|&c| resp[t * k + c]).sum();
+                    own[g] = f(r[g]);
+                }
+                // A pair of which one is not there has nothing to gain.
+                let here: Vec<usize> = (0..n).filter(|&g| r[g] > 0.0).collect();
+                for (m, &i) in here.iter().enumerate() {
+                    for &j in &here[..m] {
+                        drops[at(i, j)] += chunk.weight(t) * (f(r[i] + r[j]) - own[i] - own[j]);
                     }
-                    Ok(drops)
-                },
-            )
-            .collect::<Result<_>>()?;
+                }
+            }
+            Ok(drops)
+        })?;
         for drops in sums {
             total.iter_mut().zip(&drops).for_each(|(t, d)| *t += d);
         }
