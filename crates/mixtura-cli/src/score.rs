@@ -50,7 +50,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let saved = model_file::read(&args.model)?;
     let table = read_for(&saved, &args.input.paths()?, args.weights_column.as_ref(), &args.input.memory)?;
     let rows = &*data::rows(&table)?;
-    let (model, k) = (&saved.model, saved.model.weights().len());
+    let model = &saved.model;
     // Chunks are summed one by one and then in order: the same bits for any number of threads.
     let sums = posteriors(model, rows, 0..rows.n_chunks(), |chunk, _, log_density| {
         let weights = (0..chunk.rows.n_rows()).map(|i| chunk.weight(i));

@@ -75,6 +75,10 @@ pub(crate) fn race(
         left = left.div_ceil(2).max(options.winners);
         field.truncate(left);
     }
+    // Starts that an interrupt cut short are not those of this seed.
+    if control.interrupted() {
+        return Err(Error::Interrupted);
+    }
     field.truncate(options.winners);
     Ok(field.into_iter().map(|(model, ..)| model).collect())
 }

@@ -122,7 +122,7 @@ pub fn run<M: LatentModel>(
             break Status { kind: StatusKind::IterationLimit, detail };
         }
         if control.interrupted() {
-            if let Some(checkpoint) = control.checkpoint {
+            if let Some(checkpoint) = control.checkpoint.filter(|_| state.iterations > 0) {
                 Saved::of(&state, algorithm).iter().for_each(|saved| checkpoint.put(control.key(), saved, true));
             }
             let detail = format!("interrupted after {} iterations", state.iterations);
