@@ -22,7 +22,7 @@ pub struct Certificate {
     pub largest_decrease: f64,
     /// Estimate of the nats that more iterations of this run would gain; `None` where there is none.
     pub nats_remaining: Option<f64>,
-    /// Objective (log-likelihood, nats, in the data's own units) of each restart.
+    /// Objective (log-likelihood, or the bound of variational Bayes; nats, in the data's own units) of each restart.
     pub restarts: Vec<f64>,
     /// Restarts that ended with a collapsed component; they are passed over while others are there.
     pub restarts_degenerate: usize,
@@ -87,15 +87,16 @@ pub(super) fn order(run: &mut Run<Mixture<Gaussian>>) {
     run.model.select_components(&keep);
 }
 
-/// Turns a run in standardised columns into a fit in the data's own units.
+/// Turns a run in standardised columns into a fit in the data's own units. `objective` is what the run climbed and what
+/// `all` restarts reached: its log-likelihood, or a bound.
 pub(super) fn certify(
     run: Run<Mixture<Gaussian>>,
+    objective: f64,
     all: &[(f64, bool)],
     data: &Prepared<'_>,
     tolerance: f64,
 ) -> Result<Fit<Mixture<Gaussian>>> {
     let jacobian = data.data.log_jacobian();
-    let objective = run.objective();
     let decrease = run.largest_decrease();
     let standard = run.model.emission();
     let closest = closest(standard);

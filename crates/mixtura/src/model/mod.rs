@@ -2,8 +2,10 @@
 
 pub mod kmeans;
 mod mixture;
+mod weights;
 
 pub use mixture::{Mixture, MixtureStats};
+pub use weights::{WeightPosterior, WeightPrior, Weights};
 
 use crate::data::Chunk;
 use crate::error::Result;
