@@ -123,7 +123,6 @@ impl<E: Emission> Mixture<E> {
         self.emission.sample(k, rng, out);
         k
     }
-
 }
 
 impl<E: Emission, W: Weights> Mixture<E, W> {
