@@ -55,15 +55,46 @@ def evidence_matrix(x, m0, kappa0, nu0, scale0):
     return -mp.mpf(n * d) / 2 * mp.log(mp.pi) + lg(vn / 2) - lg(mp.mpf(nu0) / 2) + mp.mpf(nu0) / 2 * mp.log(mp.det(T0)) - vn / 2 * mp.log(mp.det(Tn)) + mp.mpf(d) / 2 * mp.log(mp.mpf(kappa0) / kn)
 
 
+def evidence_tied(groups, m0, kappa0, nu0, scale0):
+    """log p(x | z) with one precision for all groups and a mean each: the same integral, group by group for the means."""
+    d = len(m0)
+    M = mp.matrix([mp.mpf(float(v)) for v in m0])
+    T0 = mp.matrix([[mp.mpf(float(v)) for v in row] for row in scale0])
+    Tn, vn, means, total = T0.copy(), mp.mpf(nu0), mp.mpf(0), 0
+    for x in groups:
+        n = len(x)
+        X = [mp.matrix([mp.mpf(float(v)) for v in row]) for row in x]
+        mean = sum(X, mp.matrix(d, 1)) / n
+        kn = mp.mpf(kappa0) + n
+        Tn += sum(((r - mean) * (r - mean).T for r in X), mp.matrix(d, d)) + (mp.mpf(kappa0) * n / kn) * (mean - M) * (mean - M).T
+        vn, total = vn + n, total + n
+        means += mp.mpf(d) / 2 * mp.log(mp.mpf(kappa0) / kn)
+    lg = lambda a: mp.mpf(d * (d - 1)) / 4 * mp.log(mp.pi) + sum(mp.loggamma(a - mp.mpf(i) / 2) for i in range(d))
+    return -mp.mpf(total * d) / 2 * mp.log(mp.pi) + lg(vn / 2) - lg(mp.mpf(nu0) / 2) + mp.mpf(nu0) / 2 * mp.log(mp.det(T0)) - vn / 2 * mp.log(mp.det(Tn)) + means
+
+
 def evidence_scalar(x, m0, kappa0, a0, b0):
-    """log p(x) with one Gamma(a0, b0) precision for all columns, each with its own mean (Murphy 2007, eq. 95, D columns)."""
-    n, d = x.shape
-    kn, an, bn = mp.mpf(kappa0) + n, mp.mpf(a0) + mp.mpf(n * d) / 2, mp.mpf(b0)
-    for j in range(d):
-        col = [mp.mpf(float(v)) for v in x[:, j]]
-        mean = sum(col) / n
+    """log p(x) with one Gamma(a0, b0) precision for all columns, each with its own mean (Murphy 2007, eq. 95, D columns).
+
+    NaN cells are not there."""
+    an, bn, rest = mp.mpf(a0), mp.mpf(b0), mp.mpf(0)
+    for j in range(x.shape[1]):
+        col = [mp.mpf(float(v)) for v in x[:, j] if v == v]
+        n = len(col)
+        kn, mean = mp.mpf(kappa0) + n, sum(col) / n
+        an += mp.mpf(n) / 2
         bn += sum((v - mean) ** 2 for v in col) / 2 + mp.mpf(kappa0) * n * (mean - mp.mpf(float(m0[j]))) ** 2 / (2 * kn)
-    return mp.loggamma(an) - mp.loggamma(a0) + mp.mpf(a0) * mp.log(b0) - an * mp.log(bn) + mp.mpf(d) / 2 * mp.log(mp.mpf(kappa0) / kn) - mp.mpf(n * d) / 2 * mp.log(2 * mp.pi)
+        rest += mp.log(mp.mpf(kappa0) / kn) / 2 - mp.mpf(n) / 2 * mp.log(2 * mp.pi)
+    return mp.loggamma(an) - mp.loggamma(a0) + mp.mpf(a0) * mp.log(b0) - an * mp.log(bn) + rest
+
+
+def evidence_labels(counts, kind, c):
+    """log p(z): Dirichlet-multinomial, or sticks v_k ~ Beta(1, c) integrated one by one."""
+    c = mp.mpf(c)
+    if kind == "dirichlet_distribution":
+        k, n = len(counts), sum(counts)
+        return mp.loggamma(k * c) - mp.loggamma(k * c + n) + sum(mp.loggamma(c + m) - mp.loggamma(c) for m in counts)
+    return sum(mp.log(mp.beta(1 + m, c + sum(counts[i + 1:])) / mp.beta(1, c)) for i, m in enumerate(counts))
 
 
 def main():
@@ -83,11 +114,18 @@ def main():
             runs.append({"options": options, "after": states})
     m0, kappa0, nu0, T0 = given["mean_prior"], given["mean_precision_prior"], given["degrees_of_freedom_prior"], given["covariance_prior"]
     diag, sph = [1.7, 0.9], 1.3
-    exact = {
-        "full": evidence_matrix(x, m0, kappa0, nu0, T0),
-        "diag": sum(evidence_scalar(x[:, j:j + 1], m0[j:j + 1], kappa0, mp.mpf(nu0) / 2, mp.mpf(diag[j]) / 2) for j in range(D)),
-        "spherical": evidence_scalar(x, m0, kappa0, D * mp.mpf(nu0) / 2, D * mp.mpf(sph) / 2),
-    }
+    full = lambda x: evidence_matrix(x, m0, kappa0, nu0, T0)
+    by_column = lambda x: sum(evidence_scalar(x[:, j:j + 1], m0[j:j + 1], kappa0, mp.mpf(nu0) / 2, mp.mpf(diag[j]) / 2) for j in range(D))
+    round_ = lambda x: evidence_scalar(x, m0, kappa0, D * mp.mpf(nu0) / 2, D * mp.mpf(sph) / 2)
+    exact = {"full": full(x), "diag": by_column(x), "spherical": round_(x)}
+    groups = [x[lab == k] for k in range(3)]
+    labelled = {"full": sum(map(full, groups)), "tied": evidence_tied(groups, m0, kappa0, nu0, T0), "diag": sum(map(by_column, groups)), "spherical": sum(map(round_, groups))}
+    assert abs(evidence_tied([x], m0, kappa0, nu0, T0) - exact["full"]) < 1e-40
+    counts = [len(g) for g in groups]
+    labels = {kind: {str(c): float(evidence_labels(counts, kind, c)) for c in (0.3, 0.7)} for kind in ("dirichlet_distribution", "dirichlet_process")}
+    gaps = x.copy()
+    gaps[rng.random((N, D)) < 0.15] = np.nan
+    missing = {"diag": by_column(gaps), "spherical": round_(gaps)}
     # Second route: the chain rule, row by row, with Student-t predictives.
     t = mp.mpf(0)
     for i in range(N):
@@ -115,8 +153,9 @@ def main():
             "script": "golden/generators/bayesian_mixture.py", "seed": "PCG64(%d)" % SEED, "date": "2026-11-21", "tolerance": {"parameters_abs": 1e-8, "evidence_rel": 1e-12},
             "reason_for_tolerance": "both sides do the same few hundred additions in f64; from one iteration to the next rounding grows by the rate of convergence at most. scikit-learn adds 10 eps to every count, 2e-15 of a row. Evidences are exact to the last digit",
         },
-        "input": {"x": x.tolist(), "K": K, "responsibilities": resp.tolist(), "evidence_prior": {**given, "covariance_prior_diag": diag, "covariance_prior_spherical": sph}},
-        "expected": {"runs": runs, "evidence": {k: float(v) for k, v in exact.items()}},
+        "input": {"x": x.tolist(), "labels": lab.tolist(), "x_with_gaps": [[None if v != v else v for v in r] for r in gaps.tolist()], "K": K, "responsibilities": resp.tolist(), "evidence_prior": {**given, "covariance_prior_diag": diag, "covariance_prior_spherical": sph}},
+        "expected": {"runs": runs, "evidence": {k: float(v) for k, v in exact.items()},
+                     "evidence_given_labels": {k: float(v) for k, v in labelled.items()}, "evidence_of_labels": labels, "evidence_with_gaps": {k: float(v) for k, v in missing.items()}},
     }, open(os.path.join(HERE, "..", "cases", "bayesian_mixture.json"), "w"), indent=1)
 
 
