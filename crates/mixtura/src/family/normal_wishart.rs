@@ -245,8 +245,9 @@ impl NormalWishart {
     }
 }
 
-/// Below this share of all weight a component counts as empty: the mean of its rows would be rounding noise.
-const EMPTY_SHARE: f64 = 1e-13;
+/// Below this weight a component counts as empty: its moments would have lost digits to underflow. Nothing larger may be
+/// cut off: a component that fades away would let the bound fall.
+const EMPTY: f64 = 1e-200;
 
 impl Emission for NormalWishart {
     type Stats = Moments;
@@ -285,14 +286,13 @@ impl Emission for NormalWishart {
         let (k, d, structure) = (self.n_components(), self.n_features(), self.structure());
         let (kappa0, nu0) = (self.prior_mean_precision, self.prior_degrees_of_freedom);
         let (len, blocks) = (structure.layout().len(d), structure.n_blocks(k));
-        let least = EMPTY_SHARE * stats.weight.iter().sum::<f64>();
         // W⁻¹, until it is divided by ν.
         let mut scales: Vec<f64> = self.prior.block(0).iter().map(|c| c * nu0).collect::<Vec<_>>().repeat(blocks);
         let mut means = self.prior.mean(0).repeat(k);
         let mut nu = vec![nu0; blocks];
         let (mut mean, mut covariance) = (vec![0.0; d], vec![0.0; len]);
         for c in 0..k {
-            let n = if stats.weight[c] > least { stats.weight[c] } else { 0.0 };
+            let n = if stats.weight[c] > EMPTY { stats.weight[c] } else { 0.0 };
             let kappa = kappa0 + n;
             self.mean_precision[c] = kappa;
             if n == 0.0 {
