@@ -76,9 +76,9 @@ fn the_bound_never_falls() {
                 let fit = options.fit(&data).unwrap();
                 let bound = &fit.point.trace.objective;
                 for t in 1..bound.len() {
-                    // The bound sums 450 cells and as many special functions: some 1000 roundings of terms up to |bound|.
+                    // Some 1000 terms, none larger than the bound, whose roundings partly cancel: 2e-15 is the worst seen.
                     assert!(
-                        bound[t] >= bound[t - 1] - 1e-12 * bound[t].abs(),
+                        bound[t] >= bound[t - 1] - 2e-14 * bound[t].abs(),
                         "{} {prior:?} seed {seed}, iteration {t}: {} to {}",
                         structure.name(),
                         bound[t - 1],

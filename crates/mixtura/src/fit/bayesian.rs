@@ -266,7 +266,7 @@ impl BayesianMixture {
     }
 
     fn run(&self, data: &Prepared<'_>, start: BayesianModel, control: Control<'_>) -> Result<Run<BayesianModel>> {
-        let options = RunOptions { max_iter: self.max_iter, tolerance: self.tolerance, scale: data.scale_of_sums() };
+        let options = RunOptions { max_iter: self.max_iter, tolerance: self.tolerance, scale: terms(data) };
         let mut engine = Threads::new(&data.data);
         run(start, &mut engine, &mut Batch(Posterior::Soft), options, control, &mut |_, _, _| Ok(false))
     }
@@ -287,8 +287,18 @@ impl BayesianMixture {
             health: vec![ComponentHealth::default(); self.n_components],
         };
         let lower_bound = objective + data.data.log_jacobian();
-        Ok(BayesianFit { point: certify(run, objective, all, data, self.tolerance)?, posterior, lower_bound, counts })
+        Ok(BayesianFit {
+            point: certify(run, objective, terms(data), all, data, self.tolerance)?,
+            posterior,
+            lower_bound,
+            counts,
+        })
     }
+}
+
+/// Size of the sums behind the bound: one term per cell, and log-gamma functions of some n/2, which are as large as n/2 ln n.
+fn terms(data: &Prepared<'_>) -> f64 {
+    data.scale_of_sums() * (1.0 + data.data.total_weight.max(1.0).ln())
 }
 
 /// One E-step over prepared data.

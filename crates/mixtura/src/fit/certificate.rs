@@ -88,10 +88,11 @@ pub(super) fn order(run: &mut Run<Mixture<Gaussian>>) {
 }
 
 /// Turns a run in standardised columns into a fit in the data's own units. `objective` is what the run climbed and what
-/// `all` restarts reached: its log-likelihood, or a bound.
+/// `all` restarts reached: its log-likelihood, or a bound; `terms` is the size of the sums behind it.
 pub(super) fn certify(
     run: Run<Mixture<Gaussian>>,
     objective: f64,
+    terms: f64,
     all: &[(f64, bool)],
     data: &Prepared<'_>,
     tolerance: f64,
@@ -120,7 +121,7 @@ pub(super) fn certify(
         .collect();
     // Rounding of the objective: each of its terms is good to some eps × condition number of its covariance.
     let condition = components.iter().map(|c| c.condition_number.min(1e13)).fold(1.0, f64::max);
-    let rounding = 4.0 * f64::EPSILON * (objective.abs() + data.scale_of_sums() * condition);
+    let rounding = 4.0 * f64::EPSILON * (objective.abs() + terms * condition);
     let same = SAME_MODE.max(10.0 * tolerance);
     let alike = all.iter().filter(|(_, degenerate)| *degenerate == run.degenerate());
     let modes = modes(alike.map(|(o, _)| o + jacobian).collect());

@@ -216,7 +216,7 @@ impl GaussianMixture {
             order(&mut run);
         }
         let objective = run.objective();
-        certify(run, objective, &all, data, self.tolerance)
+        certify(run, objective, data.scale_of_sums(), &all, data, self.tolerance)
     }
 
     pub(super) fn check(&self, data: &Prepared<'_>) -> Result<()> {
