@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::family::gaussian::Structure;
 use crate::fit::{Collapse, Method};
+use crate::model::WeightPrior;
 
 /// The covariance structure of a name.
 ///
@@ -22,3 +23,7 @@ pub const COLLAPSE: [(&str, Collapse); 4] =
 /// The methods of the long runs and their names.
 pub const METHODS: [(&str, Method); 3] =
     [("squarem", Method::Squarem), ("em", Method::Em), ("stepwise", Method::Stepwise)];
+
+/// The priors of mixing weights and their names (scikit-learn's); each takes a concentration.
+pub const WEIGHT_PRIORS: [(&str, fn(f64) -> WeightPrior); 2] =
+    [("dirichlet_process", WeightPrior::Process), ("dirichlet_distribution", WeightPrior::Dirichlet)];

@@ -15,10 +15,13 @@ use crate::engine::{Engine, Threads};
 use crate::error::{Error, Result};
 use crate::family::gaussian::{Gaussian, Structure};
 use crate::family::normal_wishart::{NormalWishart, Prior};
-use crate::family::{ComponentHealth, Emission};
-use crate::model::{LatentModel, Mixture, Posterior, WeightPosterior, WeightPrior, Weights};
+use crate::family::{ComponentHealth, Emission, Health};
+use crate::model::{LatentModel, Mixture, Posterior, WeightPosterior, WeightPrior};
 use crate::seed::Seed;
 use crate::stats::Layout;
+
+/// Share of the rows by which a component must be larger than the one before it to change places: equals stay.
+const WORTH_SORTING: f64 = 1e-9;
 
 /// A Gaussian mixture with posteriors in place of parameters.
 pub type BayesianModel = Mixture<NormalWishart, WeightPosterior>;
@@ -155,9 +158,12 @@ impl BayesianMixture {
             );
             best.status = Status { kind: StatusKind::Stopped, detail };
         }
-        let ordered = matches!(self.weight_prior, WeightPrior::Dirichlet(_));
-        if ordered && !self.init.fixes_order() && data.n_labels == 0 {
-            order(&mut best);
+        // A process has its order from the run.
+        if self.may_order(data) && matches!(self.weight_prior, WeightPrior::Dirichlet(_)) {
+            let keep = descending(&best.model);
+            best.model = reorder(&best.model, &keep);
+            let counts = &mut best.expectation.stats.counts;
+            *counts = keep.iter().map(|&k| counts[k]).collect();
         }
         self.finish(best, &all, data)
     }
@@ -265,10 +271,26 @@ impl BayesianMixture {
         }
     }
 
+    /// Whether the order of the components is nobody's choice.
+    fn may_order(&self, data: &Prepared<'_>) -> bool {
+        !self.init.fixes_order() && data.n_labels == 0
+    }
+
+    /// One run. Under a Dirichlet process larger components go first (Kurihara, Welling & Vlassis 2007): with counts n_k and
+    /// N_k = Σ_{j≥k} n_j the sticks' share of the bound is −Σ log(γ + N_k) and what no order changes, so sorting never lowers it.
     fn run(&self, data: &Prepared<'_>, start: BayesianModel, control: Control<'_>) -> Result<Run<BayesianModel>> {
+        let sort = self.may_order(data) && matches!(self.weight_prior, WeightPrior::Process(_));
+        let mut policy = |model: &mut BayesianModel, _: &mut Health, _: usize| {
+            let least = WORTH_SORTING * data.data.total_weight;
+            if sort && model.mixing().a().windows(2).any(|n| n[1] - n[0] > least) {
+                *model = reorder(model, &descending(model));
+            }
+            // No break in the objective: it cannot have fallen.
+            Ok(false)
+        };
         let options = RunOptions { max_iter: self.max_iter, tolerance: self.tolerance, scale: terms(data) };
         let mut engine = Threads::new(&data.data);
-        run(start, &mut engine, &mut Batch(Posterior::Soft), options, control, &mut |_, _, _| Ok(false))
+        run(start, &mut engine, &mut Batch(Posterior::Soft), options, control, &mut policy)
     }
 
     /// The way back to the data's own units, and the point estimate with its certificate.
@@ -308,19 +330,24 @@ fn expect<M: LatentModel>(model: &M, data: &Prepared<'_>) -> Result<crate::stats
     engine.expect(model, chunks, Posterior::Soft)
 }
 
-/// Orders the components of a finished run by weight, largest first, then by means.
-fn order(run: &mut Run<BayesianModel>) {
-    let (mut weights, mut bank) = (run.model.mixing().clone(), run.model.emission().clone());
-    let mut keep: Vec<usize> = (0..bank.n_components()).collect();
+/// Components by effective count, largest first, then by means.
+fn descending(model: &BayesianModel) -> Vec<usize> {
+    // Both kinds of weights have a = count + a constant.
+    let (counts, bank) = (model.mixing().a(), model.emission().point());
+    let mut keep: Vec<usize> = (0..counts.len()).collect();
     keep.sort_by(|&a, &b| {
-        weights.weight(b).total_cmp(&weights.weight(a)).then_with(|| {
-            let pairs = bank.point().mean(a).iter().zip(bank.point().mean(b));
+        counts[b].total_cmp(&counts[a]).then_with(|| {
+            let pairs = bank.mean(a).iter().zip(bank.mean(b));
             pairs.map(|(x, y)| x.total_cmp(y)).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
         })
     });
-    weights.select(&keep);
-    bank.select_components(&keep);
-    let counts = &mut run.expectation.stats.counts;
-    *counts = keep.iter().map(|&k| counts[k]).collect();
-    run.model = Mixture::from_parts(weights, bank);
+    keep
+}
+
+/// The components in another order; the sticks of a process are broken in that order.
+fn reorder(model: &BayesianModel, keep: &[usize]) -> BayesianModel {
+    let (mut weights, mut bank) = (model.mixing().clone(), model.emission().clone());
+    weights.select(keep);
+    bank.select_components(keep);
+    Mixture::from_parts(weights, bank)
 }
