@@ -8,7 +8,7 @@ use mixtura::fit::{BayesianFit, BayesianModel, Init, StatusKind};
 use mixtura::model::{LatentModel, Predict, WeightPosterior, WeightPrior, Weights};
 use mixtura::persist::{DataRecord, Record, SavedModel};
 use mixtura::stats::{Expectation, Statistic};
-use mixtura::{BayesianMixture, GaussianMixture, Seed};
+use mixtura::{BayesianMixture, GaussianMixture, Seed, catalog};
 use mixtura_testkit::golden::{assert_close, case, number, numbers};
 use mixtura_testkit::laws::expect;
 use mixtura_testkit::rows::{Random, clusters};
@@ -185,8 +185,8 @@ fn full_follows_scikit_learn_iteration_by_iteration() {
     for run in golden["expected"]["runs"].as_array().unwrap() {
         let options = &run["options"];
         let concentration = number(&options["weight_concentration_prior"]);
-        let process = options["weight_concentration_prior_type"] == "dirichlet_process";
-        let prior = if process { WeightPrior::Process(concentration) } else { WeightPrior::Dirichlet(concentration) };
+        let kind = options["weight_concentration_prior_type"].as_str().unwrap();
+        let prior = catalog::weight_prior(kind, concentration).unwrap();
         for (iterations, want) in run["after"].as_object().unwrap() {
             let mut fit = BayesianMixture {
                 weight_prior: prior,
@@ -224,8 +224,8 @@ fn the_bound_of_scikit_learn_is_ours_up_to_a_constant() {
     let runs = golden["expected"]["runs"].as_array().unwrap();
     for run in runs.iter().filter(|run| number(&run["options"]["reg_covar"]) == 0.0) {
         let concentration = number(&run["options"]["weight_concentration_prior"]);
-        let process = run["options"]["weight_concentration_prior_type"] == "dirichlet_process";
-        let prior = if process { WeightPrior::Process(concentration) } else { WeightPrior::Dirichlet(concentration) };
+        let kind = run["options"]["weight_concentration_prior_type"].as_str().unwrap();
+        let prior = catalog::weight_prior(kind, concentration).unwrap();
         let options = BayesianMixture {
             weight_prior: prior,
             init: Init::Responsibilities(numbers(&golden["input"]["responsibilities"])),
@@ -521,6 +521,7 @@ fn what_makes_no_sense_is_refused_with_a_sentence() {
         assert!(error.contains(word), "{error}");
     };
     refused(BayesianMixture::new(0), "at least one component");
+    assert!(catalog::weight_prior("dirichlet", 1.0).unwrap_err().to_string().contains("dirichlet_process"));
     refused(BayesianMixture { weight_prior: WeightPrior::Process(0.0), ..base.clone() }, "concentration is 0");
     refused(BayesianMixture { weight_prior: WeightPrior::Dirichlet(f64::NAN), ..base.clone() }, "concentration is NaN");
     refused(BayesianMixture { mean_precision_prior: -1.0, ..base.clone() }, "mean precision is -1");
