@@ -542,6 +542,32 @@ fn what_makes_no_sense_is_refused_with_a_sentence() {
 }
 
 #[test]
+fn extreme_priors_are_fitted_or_refused() {
+    let (rows, _) = clusters(7, 30, 2, 2);
+    let data = Dense::new(&rows[..], 2).unwrap();
+    for value in [1e-300, 1e-12, 1e12, 1e300, f64::MAX] {
+        for prior in [WeightPrior::Dirichlet(value), WeightPrior::Process(value)] {
+            for structure in Structure::ALL {
+                let base = BayesianMixture { structure, weight_prior: prior, ..BayesianMixture::new(3) };
+                let base = BayesianMixture { max_iter: 20, restarts: Some(2), ..base };
+                let others = [
+                    base.clone(),
+                    BayesianMixture { mean_precision_prior: value, ..base.clone() },
+                    BayesianMixture { degrees_of_freedom_prior: Some(2.0 + value), ..base.clone() },
+                    BayesianMixture { mean_prior: Some(vec![value, -value]), ..base.clone() },
+                ];
+                for options in others {
+                    match options.fit(&data) {
+                        Ok(fit) => assert!(fit.lower_bound.is_finite(), "{options:?}"),
+                        Err(error) => assert!(error.to_string().len() > 20),
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_component_that_has_seen_nothing_is_the_prior() {
     let prior =
         Prior { mean: vec![1.0, 2.0], mean_precision: 2.0, degrees_of_freedom: 3.0, scale: vec![3.0, 0.0, 0.0, 3.0] };
