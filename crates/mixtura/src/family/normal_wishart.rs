@@ -23,7 +23,7 @@ use super::{ComponentHealth, Emission, Health};
 use crate::data::{Affine, Rows};
 use crate::error::{Error, Result};
 use crate::seed::Rng;
-use crate::special::{multivariate_digamma_less_ln, multivariate_ln_gamma};
+use crate::special::{LARGEST_PRIOR, multivariate_digamma_less_ln, multivariate_ln_gamma};
 use crate::stats::{Layout, Moments};
 
 /// The prior of every component: p(μ | Λ) = N(m₀, (κ₀Λ)⁻¹), p(Λ) = W(W₀, ν₀).
@@ -34,6 +34,7 @@ pub struct Prior {
     /// κ₀ > 0: the number of rows that the prior mean is worth.
     pub mean_precision: f64,
     /// ν₀: the number of rows that the prior covariance is worth; above D − 1 for full and tied, above 0 otherwise.
+    /// None of the numbers may be above 1e12.
     pub degrees_of_freedom: f64,
     /// W₀⁻¹, D × D row-major in units of a covariance, of the structure's shape (`diag`: diagonal; `spherical`: s₀ on it).
     pub scale: Vec<f64>,
@@ -80,16 +81,16 @@ impl NormalWishart {
         if n_components == 0 {
             return Err(Error::Usage("a mixture needs at least one component".into()));
         }
-        if !(prior.mean_precision > 0.0 && prior.mean_precision.is_finite()) {
+        if !(prior.mean_precision > 0.0 && prior.mean_precision <= LARGEST_PRIOR) {
             return Err(Error::Usage(format!(
-                "the prior mean precision is {}: use a positive number",
+                "the prior mean precision is {}: use a positive number up to {LARGEST_PRIOR:e}",
                 prior.mean_precision
             )));
         }
         let least = if structure.layout() == Layout::Full { d.saturating_sub(1) } else { 0 };
-        if !(nu > least as f64 && nu.is_finite()) {
+        if !(nu > least as f64 && nu <= LARGEST_PRIOR) {
             return Err(Error::Usage(format!(
-                "the prior degrees of freedom are {nu}: {} precisions of {d} columns need more than {least}",
+                "the prior degrees of freedom are {nu}: {} precisions of {d} columns need more than {least}, and at most {LARGEST_PRIOR:e}",
                 structure.name()
             )));
         }

@@ -288,9 +288,18 @@ impl BayesianMixture {
             // No break in the objective: it cannot have fallen.
             Ok(false)
         };
-        let options = RunOptions { max_iter: self.max_iter, tolerance: self.tolerance, scale: terms(data) };
+        let options = RunOptions { max_iter: self.max_iter, tolerance: self.tolerance, scale: self.terms(data) };
         let mut engine = Threads::new(&data.data);
         run(start, &mut engine, &mut Batch(Posterior::Soft), options, control, &mut policy)
+    }
+
+    /// Size of the sums behind the bound: one term per cell, and log-gamma functions of some n/2, which are as large as n/2 ln n;
+    /// n counts the rows that the priors are worth.
+    fn terms(&self, data: &Prepared<'_>) -> f64 {
+        let d = data.data.n_features() as f64;
+        let prior = self.weight_prior.concentration() + d * self.degrees_of_freedom_prior.unwrap_or(d);
+        let n = data.scale_of_sums() + self.n_components as f64 * prior;
+        n * (1.0 + n.max(1.0).ln())
     }
 
     /// The way back to the data's own units, and the point estimate with its certificate.
@@ -310,17 +319,12 @@ impl BayesianMixture {
         };
         let lower_bound = objective + data.data.log_jacobian();
         Ok(BayesianFit {
-            point: certify(run, objective, terms(data), all, data, self.tolerance)?,
+            point: certify(run, objective, self.terms(data), all, data, self.tolerance)?,
             posterior,
             lower_bound,
             counts,
         })
     }
-}
-
-/// Size of the sums behind the bound: one term per cell, and log-gamma functions of some n/2, which are as large as n/2 ln n.
-fn terms(data: &Prepared<'_>) -> f64 {
-    data.scale_of_sums() * (1.0 + data.data.total_weight.max(1.0).ln())
 }
 
 /// One E-step over prepared data.

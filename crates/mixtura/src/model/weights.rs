@@ -1,7 +1,7 @@
 //! Mixing weights: numbers, or a variational posterior of them under a Dirichlet distribution or process.
 
 use crate::error::{Error, Result};
-use crate::special::digamma;
+use crate::special::{LARGEST_PRIOR, digamma};
 
 /// What a mixture knows of its weights, and how its M-step learns it from the effective counts.
 pub trait Weights: Clone + Send + Sync {
@@ -107,11 +107,13 @@ impl WeightPosterior {
     /// The prior itself, for K components.
     ///
     /// # Errors
-    /// If the concentration is not a positive finite number, or K is 0.
+    /// If the concentration is not a positive number up to 1e12, or K is 0.
     pub fn new(prior: WeightPrior, n_components: usize) -> Result<Self> {
         let c = prior.concentration();
-        if !(c > 0.0 && c.is_finite()) {
-            return Err(Error::Usage(format!("the weight concentration is {c}: use a positive number")));
+        if !(c > 0.0 && c <= LARGEST_PRIOR) {
+            return Err(Error::Usage(format!(
+                "the weight concentration is {c}: use a positive number up to {LARGEST_PRIOR:e}"
+            )));
         }
         if n_components == 0 {
             return Err(Error::Usage("a mixture needs at least one component".into()));
