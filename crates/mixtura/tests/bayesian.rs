@@ -512,6 +512,20 @@ fn the_seed_decides_and_parameters_come_back() {
 }
 
 #[test]
+fn threads_do_not_change_bits() {
+    // Three chunks, so that there is something to merge.
+    let (rows, _) = clusters(7, 10_000, 3, 2);
+    let data = Dense::new(&rows[..], 2).unwrap().with_weights(weights(10_000, 3)).unwrap();
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let options = BayesianMixture { restarts: Some(2), max_iter: 20, ..BayesianMixture::new(4) };
+        let fit = pool.install(|| options.fit(&data).unwrap());
+        (fit.lower_bound.to_bits(), fit.posterior.parameters().iter().map(|p| p.to_bits()).collect::<Vec<_>>())
+    };
+    assert!(run(1) == run(3));
+}
+
+#[test]
 fn what_makes_no_sense_is_refused_with_a_sentence() {
     let (rows, _) = clusters(7, 30, 2, 2);
     let data = Dense::new(&rows[..], 2).unwrap();
