@@ -4,6 +4,8 @@
 //! Σ w log Σ_k exp(E\[log π_k\] + E\[log N(x | k)\]) − KL(weights) − KL(components): an E-step and an M-step like those of EM,
 //! so the runs, the stop rule and the audit are those of [`GaussianMixture`].
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use rayon::prelude::*;
 
 use super::certificate::certify;
@@ -133,15 +135,19 @@ impl BayesianMixture {
         self.plan().check(data)?;
         let template = self.template(data)?;
         let starts = self.starts(data, &template, control)?;
-        let total = starts.len();
+        let (done, total) = (AtomicUsize::new(0), starts.len());
         let runs: Vec<Run<BayesianModel>> = starts
             .into_par_iter()
             .enumerate()
-            .map(|(r, start)| self.run(data, start, control.within(&format!("run {r}"))))
+            .map(|(r, start)| {
+                let run = self.run(data, start, control.within(&format!("run {r}")));
+                let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+                if let Some(progress) = control.progress {
+                    progress(Progress { done, total, n_components: self.n_components });
+                }
+                run
+            })
             .collect::<Result<_>>()?;
-        if let Some(progress) = control.progress {
-            progress(Progress { done: total, total, n_components: self.n_components });
-        }
         let stopped = |run: &Run<_>| run.status.kind == StatusKind::Stopped;
         let unfinished = runs.iter().filter(|run| stopped(run)).count();
         // Runs that were cut short say nothing of where they would have ended.
