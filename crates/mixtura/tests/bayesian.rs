@@ -333,6 +333,7 @@ fn the_order_of_components_is_a_name_under_a_dirichlet_distribution() {
 fn surplus_components_empty_out() {
     let (rows, _) = clusters(4, 600, 3, 2);
     let data = Dense::new(&rows[..], 2).unwrap();
+    // These clusters are no spheres: several spherical components each would be right.
     for structure in [Structure::Full, Structure::Tied, Structure::Diag] {
         for prior in [WeightPrior::Dirichlet(1e-3), WeightPrior::Process(1e-3)] {
             let fit = fit(structure, 10, prior, &data);
