@@ -49,6 +49,23 @@ pub fn clusters(seed: u64, n: usize, k: usize, d: usize) -> (Vec<f64>, Vec<i32>)
     (values, labels)
 }
 
+/// Row weights 0.5 to 3, in no periodic order.
+pub fn weights(n: usize, seed: u64) -> Vec<f64> {
+    let mut r = Random::new(seed);
+    (0..n).map(|_| 0.5 + 2.5 * r.uniform()).collect()
+}
+
+/// Random responsibilities, rows × K.
+pub fn responsibilities(n: usize, k: usize, seed: u64) -> Vec<f64> {
+    let mut r = Random::new(seed);
+    let row = |r: &mut Random| {
+        let raw: Vec<f64> = (0..k).map(|_| -(1.0 - r.uniform()).ln()).collect();
+        let total: f64 = raw.iter().sum();
+        raw.into_iter().map(move |v| v / total).collect::<Vec<f64>>()
+    };
+    (0..n).flat_map(|_| row(&mut r)).collect()
+}
+
 /// Adjusted Rand index (Hubert & Arabie 1985) of two labelings.
 pub fn adjusted_rand(a: &[i32], b: &[i32]) -> f64 {
     let pairs = |n: f64| n * (n - 1.0) / 2.0;

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::family::gaussian::Structure;
 use crate::fit::{Collapse, Method};
+use crate::model::WeightPrior;
 
 /// The covariance structure of a name.
 ///
@@ -22,3 +23,20 @@ pub const COLLAPSE: [(&str, Collapse); 4] =
 /// The methods of the long runs and their names.
 pub const METHODS: [(&str, Method); 3] =
     [("squarem", Method::Squarem), ("em", Method::Em), ("stepwise", Method::Stepwise)];
+
+/// The names of the priors of mixing weights (scikit-learn's).
+pub const WEIGHT_PRIORS: [&str; 2] = ["dirichlet_process", "dirichlet_distribution"];
+
+/// The weight prior of a name, with its concentration.
+///
+/// # Errors
+/// If there is none, with the names there are.
+pub fn weight_prior(name: &str, concentration: f64) -> Result<WeightPrior> {
+    match WEIGHT_PRIORS.iter().position(|n| *n == name) {
+        Some(0) => Ok(WeightPrior::Process(concentration)),
+        Some(_) => Ok(WeightPrior::Dirichlet(concentration)),
+        None => {
+            Err(Error::Usage(format!("there is no weight prior '{name}': use one of {}", WEIGHT_PRIORS.join(", "))))
+        }
+    }
+}

@@ -27,10 +27,11 @@ pub mod model;
 pub mod persist;
 pub mod query;
 mod seed;
+mod special;
 pub mod stats;
 
 pub use error::{Error, Result};
-pub use fit::{Fit, GaussianMixture};
+pub use fit::{BayesianMixture, Fit, GaussianMixture};
 pub use model::Mixture;
 pub use model::kmeans::{KMeans, KMeansFit};
 pub use seed::{Rng, Seed};

@@ -1,6 +1,7 @@
 //! Component distributions: an [`Emission`] stores all K of a mixture (or all states of an HMM) together.
 
 pub mod gaussian;
+pub mod normal_wishart;
 
 use crate::data::Rows;
 use crate::error::Result;

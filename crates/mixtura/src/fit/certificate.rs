@@ -21,7 +21,7 @@ pub struct Certificate {
     pub largest_decrease: f64,
     /// Estimate of the nats that more iterations of this run would gain; `None` where there is none.
     pub nats_remaining: Option<f64>,
-    /// Objective (log-likelihood, nats, in the data's own units) of each restart.
+    /// Objective (log-likelihood, or the bound of variational Bayes; nats, in the data's own units) of each restart.
     pub restarts: Vec<f64>,
     /// Restarts that ended with a collapsed component; they are passed over while others are there.
     pub restarts_degenerate: usize,
@@ -86,15 +86,17 @@ pub(super) fn order(run: &mut Run<Mixture<Gaussian>>) {
     run.model.select_components(&keep);
 }
 
-/// Turns a run in standardised columns into a fit in the data's own units.
+/// Turns a run in standardised columns into a fit in the data's own units. `objective` is what the run climbed and what
+/// `all` restarts reached: its log-likelihood, or a bound; `terms` is the size of the sums behind it.
 pub(super) fn certify(
     run: Run<Mixture<Gaussian>>,
+    objective: f64,
+    terms: f64,
     all: &[(f64, bool)],
     data: &Prepared<'_>,
     tolerance: f64,
 ) -> Result<Fit<Mixture<Gaussian>>> {
     let jacobian = data.data.log_jacobian();
-    let objective = run.objective();
     let decrease = run.largest_decrease();
     let standard = run.model.emission();
     let closest = closest(standard);
@@ -118,7 +120,7 @@ pub(super) fn certify(
         .collect();
     // Rounding of the objective: each of its terms is good to some eps × condition number of its covariance.
     let condition = components.iter().map(|c| c.condition_number.min(1e13)).fold(1.0, f64::max);
-    let rounding = 4.0 * f64::EPSILON * (objective.abs() + data.scale_of_sums() * condition);
+    let rounding = 4.0 * f64::EPSILON * (objective.abs() + terms * condition);
     let same = SAME_MODE.max(10.0 * tolerance);
     let alike = all.iter().filter(|(_, degenerate)| *degenerate == run.degenerate());
     let modes = modes(alike.map(|(o, _)| o + jacobian).collect());

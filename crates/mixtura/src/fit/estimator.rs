@@ -44,7 +44,7 @@ pub enum Init {
 
 impl Init {
     /// Whether the user decides which component is which.
-    fn fixes_order(&self) -> bool {
+    pub(super) fn fixes_order(&self) -> bool {
         matches!(self, Init::Labels | Init::Params(_) | Init::Responsibilities(_))
     }
 }
@@ -215,10 +215,11 @@ impl GaussianMixture {
         if !self.init.fixes_order() && data.n_labels == 0 {
             order(&mut run);
         }
-        certify(run, &all, data, self.tolerance)
+        let objective = run.objective();
+        certify(run, objective, data.scale_of_sums(), &all, data, self.tolerance)
     }
 
-    fn check(&self, data: &Prepared<'_>) -> Result<()> {
+    pub(super) fn check(&self, data: &Prepared<'_>) -> Result<()> {
         let k = self.n_components;
         if k == 0 {
             return Err(Error::Usage("a mixture needs at least one component".into()));
@@ -254,7 +255,7 @@ impl GaussianMixture {
         Ok(())
     }
 
-    fn template(&self, data: &Prepared<'_>) -> Result<Mixture<Gaussian>> {
+    pub(super) fn template(&self, data: &Prepared<'_>) -> Result<Mixture<Gaussian>> {
         let d = data.data.n_features();
         let floor = match self.reg_covar {
             None => data.floor.clone(),
@@ -292,14 +293,13 @@ impl GaussianMixture {
         Ok(starts)
     }
 
-    fn starts(
+    pub(super) fn starts(
         &self,
         data: &Prepared<'_>,
         template: &Mixture<Gaussian>,
         control: Control<'_>,
     ) -> Result<Vec<Mixture<Gaussian>>> {
-        let k = self.n_components;
-        let (n, d) = (data.data.n_rows(), data.data.n_features());
+        let (k, d) = (self.n_components, data.data.n_features());
         let floor = template.emission();
         match &self.init {
             Init::Params(start) => {
@@ -318,19 +318,22 @@ impl GaussianMixture {
                     )));
                 }
                 let mapped = start.emission().map(&data.data.affine, true)?.with_floor(floor.floor().clone());
-                return Ok(vec![Mixture::new(start.weights().to_vec(), mapped)?]);
+                Ok(vec![Mixture::new(start.weights().to_vec(), mapped)?])
             }
-            Init::Responsibilities(resp) => {
-                if resp.len() != n * k {
-                    return Err(Error::Usage(format!("{} responsibilities are not {n} rows of {k}", resp.len())));
-                }
-                if resp.iter().any(|r| !(0.0..=1.0).contains(r)) {
-                    return Err(Error::Usage("responsibilities must lie between 0 and 1".into()));
-                }
-                return Ok(vec![first_m_step(template, &data.data, resp)?]);
-            }
-            _ => {}
+            Init::Responsibilities(resp) => Ok(vec![given(template, k, data, resp)?]),
+            _ => self.raced(data, template, control),
         }
+    }
+
+    /// The starts that the data suggest, for any model of as many components.
+    pub(super) fn raced<M: LatentModel>(
+        &self,
+        data: &Prepared<'_>,
+        template: &M,
+        control: Control<'_>,
+    ) -> Result<Vec<M>> {
+        let k = self.n_components;
+        let (n, d) = (data.data.n_rows(), data.data.n_features());
         // One run at K = 1: every start is the same.
         let automatic = match self.init {
             Init::Labels => 1,
@@ -355,6 +358,7 @@ impl GaussianMixture {
         };
         let options = RaceOptions {
             starts: &starts,
+            n_components: k,
             field,
             winners,
             polish: if whole || k == 1 { 0 } else { 100 },
@@ -435,6 +439,18 @@ impl GaussianMixture {
         }
         Gaussian::new(self.structure, d, row, covariance)
     }
+}
+
+/// The model of a user's responsibilities (used rows × `k`).
+pub(super) fn given<M: LatentModel>(template: &M, k: usize, data: &Prepared<'_>, resp: &[f64]) -> Result<M> {
+    let n = data.data.n_rows();
+    if resp.len() != n * k {
+        return Err(Error::Usage(format!("{} responsibilities are not {n} rows of {k}", resp.len())));
+    }
+    if resp.iter().any(|r| !(0.0..=1.0).contains(r)) {
+        return Err(Error::Usage("responsibilities must lie between 0 and 1".into()));
+    }
+    first_m_step(template, k, &data.data, resp)
 }
 
 /// Flops that the short runs of a default start may take: about a second.

@@ -1,5 +1,6 @@
 //! Fitting: iterate, decide when to stop, say how far the result can be trusted.
 
+mod bayesian;
 mod certificate;
 mod checkpoint;
 mod coverage;
@@ -13,6 +14,7 @@ mod select;
 mod stop;
 mod validate;
 
+pub use bayesian::{BayesianFit, BayesianMixture, BayesianModel};
 pub use certificate::{Certificate, ComponentCertificate};
 pub use checkpoint::{Checkpoint, Identity};
 pub use coverage::Mode;

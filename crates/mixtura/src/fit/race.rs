@@ -8,10 +8,8 @@ use crate::algorithm::Batch;
 use crate::data::{Buffer, Source};
 use crate::engine::Threads;
 use crate::error::{Error, Result};
-use crate::family::Emission;
-use crate::family::gaussian::Gaussian;
 use crate::init::{Assignment, Sample, Space, Start};
-use crate::model::{LatentModel, Mixture, Posterior};
+use crate::model::{LatentModel, Posterior};
 use crate::seed::Seed;
 use crate::stats::Expectation;
 
@@ -22,6 +20,8 @@ const RUNGS: [usize; 3] = [4, 8, 16];
 pub(crate) struct RaceOptions<'a> {
     /// Starts, taken in turn.
     pub(crate) starts: &'a [Start],
+    /// Number of components.
+    pub(crate) n_components: usize,
     /// How many enter.
     pub(crate) field: usize,
     /// How many come out.
@@ -41,19 +41,19 @@ pub(crate) const DEFAULT_FIELD: [Start; 4] = [
 ];
 
 /// Returns the winners' parameters, best first.
-pub(crate) fn race(
+pub(crate) fn race<M: LatentModel>(
     sample: &Sample,
-    template: &Mixture<Gaussian>,
+    template: &M,
     options: &RaceOptions<'_>,
     control: Control<'_>,
-) -> Result<Vec<Mixture<Gaussian>>> {
-    let k = template.weights().len();
-    let mut field: Vec<(Mixture<Gaussian>, f64, bool)> = (0..options.field)
+) -> Result<Vec<M>> {
+    let k = options.n_components;
+    let mut field: Vec<(M, f64, bool)> = (0..options.field)
         .into_par_iter()
         .map(|c| {
             let start = options.starts[c % options.starts.len()];
             let resp = start.responsibilities(sample, k, options.seed.child(c as u64))?;
-            Ok((first_m_step(template, &sample.rows, &resp)?, f64::NEG_INFINITY, false))
+            Ok((first_m_step(template, k, &sample.rows, &resp)?, f64::NEG_INFINITY, false))
         })
         .collect::<Result<_>>()?;
     let mut left = options.field;
@@ -83,17 +83,12 @@ pub(crate) fn race(
     Ok(field.into_iter().map(|(model, ..)| model).collect())
 }
 
-fn short(
-    model: Mixture<Gaussian>,
-    sample: &Sample,
-    iterations: usize,
-    control: Control<'_>,
-) -> Result<Run<Mixture<Gaussian>>> {
+fn short<M: LatentModel>(model: M, sample: &Sample, iterations: usize, control: Control<'_>) -> Result<Run<M>> {
     let options = RunOptions {
         max_iter: iterations,
         // A winner that is within a hundredth of a nat on the sample has nothing more to learn from it.
         tolerance: 1e-2,
-        scale: sample.total_weight * model.emission().n_features() as f64,
+        scale: sample.total_weight * sample.rows.n_features() as f64,
     };
     run(
         model,
@@ -105,13 +100,8 @@ fn short(
     )
 }
 
-/// The M-step of given responsibilities (used rows × K, row-major).
-pub(crate) fn first_m_step(
-    template: &Mixture<Gaussian>,
-    source: &dyn Source,
-    resp: &[f64],
-) -> Result<Mixture<Gaussian>> {
-    let k = template.weights().len();
+/// The M-step of given responsibilities (used rows × `k`, row-major).
+pub(crate) fn first_m_step<M: LatentModel>(template: &M, k: usize, source: &dyn Source, resp: &[f64]) -> Result<M> {
     let mut model = template.clone();
     let mut out = Expectation::new(model.empty_stats());
     let (mut scratch, mut buffer) = (model.scratch(), Buffer::default());

@@ -1,9 +1,9 @@
-//! A finite mixture: mixing weights over a bank of component distributions.
+//! A finite mixture: mixing weights, or a posterior of them, over a bank of component distributions.
 
 use mixtura_kernels::{Isa, TILE, softmax::softmax};
 use rand::RngExt;
 
-use super::{LatentModel, Posterior, Predict, Unconstrained};
+use super::{LatentModel, Posterior, Predict, Unconstrained, Weights};
 use crate::data::Chunk;
 use crate::error::{Error, Result};
 use crate::family::{Emission, Health};
@@ -11,9 +11,11 @@ use crate::seed::Rng;
 use crate::stats::{Expectation, Statistic};
 
 /// p(x) = Σ_k weights\[k\] · p(x | k).
+///
+/// `W` is what is known of the weights: numbers (maximum likelihood), or a posterior ([`super::WeightPosterior`]).
 #[derive(Clone, Debug)]
-pub struct Mixture<E> {
-    weights: Vec<f64>,
+pub struct Mixture<E, W = Vec<f64>> {
+    weights: W,
     emission: E,
 }
 
@@ -85,11 +87,6 @@ impl<E: Emission> Mixture<E> {
         &self.weights
     }
 
-    /// The component distributions.
-    pub fn emission(&self) -> &E {
-        &self.emission
-    }
-
     /// Replaces the component distributions (the same ones in other units, say).
     pub fn with_emission(self, emission: E) -> Self {
         assert_eq!(emission.n_components(), self.weights.len());
@@ -126,12 +123,30 @@ impl<E: Emission> Mixture<E> {
         self.emission.sample(k, rng, out);
         k
     }
+}
+
+impl<E: Emission, W: Weights> Mixture<E, W> {
+    /// A mixture of parts that belong together.
+    pub(crate) fn from_parts(weights: W, emission: E) -> Self {
+        assert_eq!(emission.n_components(), weights.n_components());
+        Mixture { weights, emission }
+    }
+
+    /// What is known of the weights: numbers, or a posterior.
+    pub fn mixing(&self) -> &W {
+        &self.weights
+    }
+
+    /// The component distributions.
+    pub fn emission(&self) -> &E {
+        &self.emission
+    }
 
     /// log(weight · density) of a tile, component-major.
     fn log_joint(&self, chunk: Chunk<'_>, from: usize, to: usize, scratch: &mut MixtureScratch<E>) {
         self.emission.log_density(chunk.rows.slice(from, to), &mut scratch.emission, &mut scratch.resp);
-        for (k, w) in self.weights.iter().enumerate() {
-            let ln = w.ln();
+        for k in 0..self.weights.n_components() {
+            let ln = self.weights.log_weight(k);
             for v in &mut scratch.resp[k * TILE..][..to - from] {
                 *v += ln;
             }
@@ -171,12 +186,13 @@ pub struct MixtureScratch<E: Emission> {
 impl<E: Emission> MixtureScratch<E> {
     /// Responsibilities and log-densities of the `n` rows whose log-joints are in `resp`. A row so far out that every
     /// density is 0 keeps the prior weights.
-    fn normalise(&mut self, n: usize, weights: &[f64]) {
-        softmax(self.isa, &mut self.resp, n, weights.len(), &mut self.log_density);
+    fn normalise(&mut self, n: usize, weights: &impl Weights) {
+        let n_components = weights.n_components();
+        softmax(self.isa, &mut self.resp, n, n_components, &mut self.log_density);
         for t in 0..n {
             if self.log_density[t].is_nan() {
                 self.log_density[t] = f64::NEG_INFINITY;
-                weights.iter().enumerate().for_each(|(k, w)| self.resp[k * TILE + t] = *w);
+                (0..n_components).for_each(|k| self.resp[k * TILE + t] = weights.weight(k));
             }
         }
     }
@@ -203,19 +219,19 @@ fn tiles(n_rows: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..n_rows).step_by(TILE).map(move |from| (from, (from + TILE).min(n_rows)))
 }
 
-impl<E: Emission> LatentModel for Mixture<E> {
+impl<E: Emission, W: Weights> LatentModel for Mixture<E, W> {
     type Stats = MixtureStats<E::Stats>;
     type Scratch = MixtureScratch<E>;
 
     fn empty_stats(&self) -> Self::Stats {
-        MixtureStats { counts: vec![0.0; self.weights.len()], emission: self.emission.empty_stats() }
+        MixtureStats { counts: vec![0.0; self.weights.n_components()], emission: self.emission.empty_stats() }
     }
 
     fn scratch(&self) -> Self::Scratch {
         MixtureScratch {
             isa: Isa::detect(),
             emission: self.emission.scratch(),
-            resp: vec![0.0; self.weights.len() * TILE],
+            resp: vec![0.0; self.weights.n_components() * TILE],
             log_density: vec![0.0; TILE],
         }
     }
@@ -227,7 +243,7 @@ impl<E: Emission> LatentModel for Mixture<E> {
         scratch: &mut Self::Scratch,
         out: &mut Expectation<Self::Stats>,
     ) -> Result<()> {
-        let k = self.weights.len();
+        let k = self.weights.n_components();
         for (from, to) in tiles(chunk.rows.n_rows()) {
             let n = to - from;
             self.log_joint(chunk, from, to, scratch);
@@ -260,7 +276,7 @@ impl<E: Emission> LatentModel for Mixture<E> {
         scratch: &mut Self::Scratch,
         out: &mut Expectation<Self::Stats>,
     ) -> Result<()> {
-        let k = self.weights.len();
+        let k = self.weights.n_components();
         for (from, to) in tiles(chunk.rows.n_rows()) {
             let n = to - from;
             // The densities leave in the scratch what `accumulate` needs.
@@ -283,35 +299,32 @@ impl<E: Emission> LatentModel for Mixture<E> {
     }
 
     fn m_step(&mut self, stats: &Self::Stats) -> Result<Health> {
-        let total: f64 = stats.counts.iter().sum();
-        for (w, c) in self.weights.iter_mut().zip(&stats.counts) {
-            *w = c / total;
-        }
+        self.weights.maximize(&stats.counts);
         self.emission.maximize(&stats.emission)
     }
 
     /// K, the weights, then the emission's own.
     fn parameters(&self) -> Vec<f64> {
-        [&[self.weights.len() as f64], &self.weights[..], &self.emission.parameters()].concat()
+        [vec![self.weights.n_components() as f64], self.weights.parameters(), self.emission.parameters()].concat()
     }
 
     fn with_parameters(&self, parameters: &[f64]) -> Option<Self> {
         let (&k, rest) = parameters.split_first()?;
-        let (weights, rest) = rest.split_at_checked(k as usize)?;
+        let (weights, rest) = self.weights.with_parameters(k as usize, rest)?;
         let emission = self.emission.with_parameters(rest)?;
-        (emission.n_components() == weights.len()).then(|| Mixture { weights: weights.to_vec(), emission })
+        (emission.n_components() == weights.n_components()).then_some(Mixture { weights, emission })
     }
 
     fn log_prior(&self) -> f64 {
-        self.emission.log_prior()
+        self.weights.log_prior() + self.emission.log_prior()
     }
 
     fn n_free_parameters(&self) -> usize {
-        self.weights.len() - 1 + self.emission.n_free_parameters()
+        self.weights.n_free_parameters() + self.emission.n_free_parameters()
     }
 }
 
-impl<E: Emission> Mixture<E> {
+impl<E: Emission, W: Weights> Mixture<E, W> {
     fn add_tile(
         &self,
         chunk: Chunk<'_>,
@@ -335,13 +348,13 @@ fn check_label(known: usize, k: usize) -> Result<()> {
     Ok(())
 }
 
-impl<E: Emission> Predict for Mixture<E> {
+impl<E: Emission, W: Weights> Predict for Mixture<E, W> {
     fn n_components(&self) -> usize {
-        self.weights.len()
+        self.weights.n_components()
     }
 
     fn posterior(&self, chunk: Chunk<'_>, scratch: &mut Self::Scratch, resp: &mut [f64], log_density: &mut [f64]) {
-        let k = self.weights.len();
+        let k = self.weights.n_components();
         for (from, to) in tiles(chunk.rows.n_rows()) {
             self.log_joint(chunk, from, to, scratch);
             scratch.normalise(to - from, &self.weights);

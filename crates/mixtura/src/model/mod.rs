@@ -3,9 +3,11 @@
 pub mod kmeans;
 mod mixture;
 mod posterior;
+mod weights;
 
 pub use mixture::{Mixture, MixtureStats};
 pub use posterior::posteriors;
+pub use weights::{WeightPosterior, WeightPrior, Weights};
 
 use crate::data::Chunk;
 use crate::error::Result;

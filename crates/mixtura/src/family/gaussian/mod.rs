@@ -187,7 +187,7 @@ impl Gaussian {
     }
 
     /// Covariance block of component `k` in the structure's layout.
-    fn block(&self, k: usize) -> &[f64] {
+    pub(crate) fn block(&self, k: usize) -> &[f64] {
         let len = self.structure.layout().len(self.n_features);
         &self.covariances[self.structure.block_of(k) * len..][..len]
     }

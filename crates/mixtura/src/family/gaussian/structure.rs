@@ -76,11 +76,11 @@ impl Structure {
         }
     }
 
-    pub(super) fn n_blocks(self, n_components: usize) -> usize {
+    pub(crate) fn n_blocks(self, n_components: usize) -> usize {
         if self == Structure::Tied { 1 } else { n_components }
     }
 
-    pub(super) fn block_of(self, k: usize) -> usize {
+    pub(crate) fn block_of(self, k: usize) -> usize {
         if self == Structure::Tied { 0 } else { k }
     }
 
