@@ -96,7 +96,7 @@ fn short(
         &mut Threads::new(&sample.rows),
         &mut Batch(Posterior::Soft),
         options,
-        Control { progress: None, checkpoint: None, ..control },
+        Control { progress: None, iteration: None, checkpoint: None, ..control },
         &mut |_, _, _| Ok(false),
     )
 }
@@ -108,13 +108,34 @@ pub(crate) fn first_m_step(
     resp: &[f64],
 ) -> Result<Mixture<Gaussian>> {
     let k = template.weights().len();
+    m_step_of(template, source, |row, out| out.copy_from_slice(&resp[row * k..][..k]))
+}
+
+/// The M-step of an assignment of the used rows to components; −1 = none.
+pub(crate) fn m_step_of_assignment(
+    template: &Mixture<Gaussian>,
+    source: &dyn Source,
+    assigned: &[i32],
+) -> Result<Mixture<Gaussian>> {
+    m_step_of(template, source, |row, out| {
+        out.iter_mut().enumerate().for_each(|(c, r)| *r = f64::from(u8::from(assigned[row] == c as i32)));
+    })
+}
+
+fn m_step_of(
+    template: &Mixture<Gaussian>,
+    source: &dyn Source,
+    mut responsibilities: impl FnMut(usize, &mut [f64]),
+) -> Result<Mixture<Gaussian>> {
+    let k = template.weights().len();
     let mut model = template.clone();
     let mut out = Expectation::new(model.empty_stats());
-    let (mut scratch, mut buffer) = (model.scratch(), Buffer::default());
+    let (mut scratch, mut buffer, mut resp) = (model.scratch(), Buffer::default(), Vec::new());
     for id in 0..source.n_chunks() {
         let chunk = source.read(id, &mut buffer)?;
-        let rows = chunk.first_row..chunk.first_row + chunk.rows.n_rows();
-        model.accumulate_given(chunk, &resp[rows.start * k..rows.end * k], &mut scratch, &mut out)?;
+        resp.resize(chunk.rows.n_rows() * k, 0.0);
+        resp.chunks_mut(k).enumerate().for_each(|(i, row)| responsibilities(chunk.first_row + i, row));
+        model.accumulate_given(chunk, &resp, &mut scratch, &mut out)?;
     }
     model.m_step(&out.stats)?;
     Ok(model)

@@ -27,6 +27,9 @@ pub struct KMeans {
     pub restarts: usize,
     /// Most Lloyd iterations per start; they end by themselves when no row changes its cluster.
     pub max_iter: usize,
+    /// A start also ends when the centres move by no more than this: the sum of their squared shifts, in the columns' units
+    /// squared. 0 asks for an assignment that changes no more.
+    pub tolerance: f64,
     /// Seed of the starts.
     pub seed: Seed,
 }
@@ -51,7 +54,7 @@ pub struct KMeansFit {
 impl KMeans {
     /// Ten k-means++ starts, 300 iterations at most, seed 0.
     pub fn new(n_clusters: usize) -> Self {
-        KMeans { n_clusters, restarts: 10, max_iter: 300, seed: Seed::new(0) }
+        KMeans { n_clusters, restarts: 10, max_iter: 300, tolerance: 0.0, seed: Seed::new(0) }
     }
 
     /// Fits from `restarts` seeded starts and returns the one of least inertia.
@@ -84,11 +87,11 @@ impl KMeans {
             return Err(Error::Usage(format!("{} centre values are not {k} rows of {d}", centers.len())));
         }
         let mut assigned = vec![u32::MAX; source.n_rows()];
-        let mut iterations = 0;
+        let (mut iterations, mut settled) = (0, false);
         loop {
             iterations += 1;
             let pass = assign(source, &centers, &mut assigned)?;
-            let converged = pass.changed == 0;
+            let converged = pass.changed == 0 || settled;
             if converged || iterations > self.max_iter {
                 return Ok(KMeansFit {
                     centers,
@@ -99,7 +102,10 @@ impl KMeans {
                     restarts: vec![pass.inertia],
                 });
             }
-            centers = pass.means(&centers, source, &assigned)?;
+            let moved = pass.means(&centers, source, &assigned)?;
+            // The pass after this one assigns the rows to the centres that are returned.
+            settled = self.tolerance > 0.0 && squared_distance(&moved, &centers) <= self.tolerance;
+            centers = moved;
         }
     }
 }
@@ -215,6 +221,22 @@ pub fn nearest(source: &dyn Source, centers: &[f64]) -> Result<Vec<u32>> {
     let mut assigned = vec![u32::MAX; source.n_rows()];
     assign(source, centers, &mut assigned)?;
     Ok(assigned)
+}
+
+/// Distance of every used row to every centre (rows × K, row-major), in the columns' units.
+///
+/// # Errors
+/// If a cell is missing.
+pub fn distances(source: &dyn Source, centers: &[f64]) -> Result<Vec<f64>> {
+    let mut out = Vec::with_capacity(source.n_rows() * (centers.len() / source.n_features()));
+    let mut missing = None;
+    for_each_row(source, |i, row, _, _| {
+        if missing.is_none() && row.iter().any(|x| x.is_nan()) {
+            missing = Some(missing_cell(row, i));
+        }
+        out.extend(centers.chunks(row.len()).map(|center| squared_distance(row, center).sqrt()));
+    })?;
+    missing.map_or(Ok(out), Err)
 }
 
 #[inline]
