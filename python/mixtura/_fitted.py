@@ -273,12 +273,8 @@ class FittedMixture(DensityMixin, BaseEstimator):
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model as JSON, which `load` and the `mixtura` command read."""
         model = self._model()
-        Path(path).write_text(model.to_json(self._columns(), self._kept_record(model), self._origin), "utf-8")
-
-    def _kept_record(self, model: _core.Mixture) -> str | None:
-        """Return what is known of the fit, unless the parameters have been changed by hand since."""
-        del model
-        return getattr(self, "_record", None)
+        text = model.to_json(self._columns(), getattr(self, "_record", None), self._origin)
+        Path(path).write_text(text, "utf-8")
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
@@ -291,7 +287,8 @@ class FittedMixture(DensityMixin, BaseEstimator):
         """
         model, columns, record = _core.Mixture.from_json(Path(path).read_text("utf-8"))
         made = cls()
-        made._take(model, columns)
+        unnamed = columns == [f"x{j + 1}" for j in range(len(columns))]
+        made._take(model, None if unnamed else columns)
         made._recall(record)
         return made
 

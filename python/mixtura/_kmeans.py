@@ -1,4 +1,4 @@
-"""The `KMeans` estimator: scikit-learn's names, starts and stop rule over this library's Lloyd iterations."""
+"""The `KMeans` estimator: scikit-learn's names and stop rule over this library's Lloyd iterations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any, Literal, Self, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
-from sklearn.cluster import kmeans_plusplus
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
@@ -21,6 +20,7 @@ from mixtura._validation import (
     check_integer,
     check_real,
     check_rows,
+    check_seed,
     check_threads,
     check_weights,
     random_source,
@@ -129,20 +129,19 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         if n < k:
             raise ValueError(f"n_samples={n} should be >= n_clusters={k}.")
         weights = check_weights(sample_weight, n)
-        starts = self._starts(rows, weights, k)
-        found = _core.fit_kmeans(
-            rows,
-            {
-                "n_clusters": k,
-                "restarts": len(starts),
-                "max_iter": max_iter,
-                "tolerance": tol * float(np.mean(np.var(rows, axis=0, dtype=np.float64))),
-                "seed": 0,
-                "threads": check_threads(self, self.n_jobs),
-            },
-            starts,
-            weights,
-        )
+        starts, runs = self._given_starts(rows, k)
+        options: _core._KMeansOptions = {  # pyright: ignore[reportPrivateUsage]
+            "n_clusters": k,
+            "restarts": runs,
+            "max_iter": max_iter,
+            "tolerance": tol * float(np.mean(np.var(rows, axis=0, dtype=np.float64))),
+            "seed": check_seed(self, self.random_state),
+            "threads": check_threads(self, self.n_jobs),
+        }
+        if starts is None:
+            found = self._from_drawn(rows, weights, options)
+        else:
+            found = _core.fit_kmeans(rows, options, starts, weights)
         self.cluster_centers_ = found["centers"]
         self.inertia_, self.n_iter_ = found["inertia"], found["n_iter"]
         self.labels_ = self._nearest(rows)
@@ -158,37 +157,72 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
             )
         return self
 
-    def _starts(self, rows: Rows, weights: Floats | None, k: int) -> list[Floats]:
-        """Return the first centres of every start, drawn as scikit-learn draws them."""
+    def _given_starts(self, rows: Rows, k: int) -> tuple[list[Floats] | None, int]:
+        """Return the first centres where the user gives them, and the number of starts."""
         init: Any = self.init
         named = isinstance(init, str)
         if named:
             check_choice(self, "init", init, ("k-means++", "random"))
         if self.n_init == "auto":
-            runs = 10 if init == "random" or callable(init) else 1
+            runs = 10 if callable(init) or (named and init == "random") else 1
         else:
             runs = check_integer(self, "n_init", self.n_init, 1)
-        random = random_source(self, self.random_state)
+        if named:
+            return None, runs
         if callable(init):
-            return [self._given(init(rows, k, random_state=random), k, rows) for _ in range(runs)]
-        if not named:
-            if runs > 1:
-                warnings.warn(
-                    f"Explicit initial center position passed: performing only one init in KMeans instead of {runs}.",
-                    RuntimeWarning,
-                    stacklevel=3,
-                )
-            return [self._given(init, k, rows)]
-        n = rows.shape[0]
-        share = np.full(n, 1.0 / n) if weights is None else weights / weights.sum()
-        starts: list[Floats] = []
-        for _ in range(runs):
-            if init == "random":
-                centers = rows[random.choice(n, size=k, replace=False, p=share)]
-            else:
-                centers = kmeans_plusplus(rows, k, sample_weight=weights, random_state=random)[0]
-            starts.append(np.ascontiguousarray(centers, dtype=np.float64))
-        return starts
+            random = random_source(self, self.random_state)
+            return [self._given(init(rows, k, random_state=random), k, rows) for _ in range(runs)], runs
+        if runs > 1:
+            warnings.warn(
+                f"Explicit initial center position passed: performing only one init in KMeans instead of {runs}.",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        return [self._given(init, k, rows)], 1
+
+    def _from_drawn(
+        self,
+        rows: Rows,
+        weights: Floats | None,
+        options: _core._KMeansOptions,  # pyright: ignore[reportPrivateUsage]
+    ) -> _core._KMeansFit:  # pyright: ignore[reportPrivateUsage]
+        """Fit from centres that are drawn by cumulative weight.
+
+        Rows are put in an order of their own first: equal rows then lie together, so that a row of weight 2 draws as the
+        row twice, wherever it stood.
+        """
+        n, d = rows.shape
+        k = options["n_clusters"]
+        key = (rows * np.cos(np.arange(1.0, d + 1.0))).sum(axis=1)
+        order = np.argsort(key, kind="stable")
+        rows = np.ascontiguousarray(rows[order])
+        weights = None if weights is None else weights[order]
+        starts: list[Floats] | None = None
+        if self.init == "random":
+            mass = np.cumsum(np.ones(n) if weights is None else weights)
+            random = np.random.RandomState(options["seed"] % 2**32)
+            starts = [self._random_rows(rows, mass, k, random) for _ in range(options["restarts"])]
+        try:
+            return _core.fit_kmeans(rows, options, starts, weights)
+        except ValueError:
+            used = rows if weights is None else rows[weights > 0]
+            distinct = np.unique(used, axis=0).astype(np.float64)
+            if len(distinct) >= k:
+                raise
+            # As many clusters as there are points; the others lie on top of them.
+            return _core.fit_kmeans(rows, options, [np.ascontiguousarray(np.resize(distinct, (k, d)))], weights)
+
+    @staticmethod
+    def _random_rows(rows: Rows, mass: Floats, k: int, random: np.random.RandomState) -> Floats:
+        """Draw k rows by cumulative weight, different ones as far as a few tries find them."""
+        chosen: list[int] = []
+        for _ in range(20 * k):
+            at = min(int(np.searchsorted(mass, random.uniform() * mass[-1], side="right")), len(rows) - 1)
+            if not any(np.array_equal(rows[at], rows[other]) for other in chosen):
+                chosen.append(at)
+            if len(chosen) == k:
+                break
+        return np.ascontiguousarray(rows[np.resize(chosen, k)], dtype=np.float64)
 
     def _given(self, centers: Any, k: int, rows: Rows) -> Floats:
         try:

@@ -123,7 +123,7 @@ def check_weights(sample_weight: ArrayLike | None, n_rows: int) -> Floats | None
     if not bool(np.all(np.isfinite(weights) & (weights >= 0))):
         raise ValueError("sample_weight must be finite and not negative")
     if not bool(np.any(weights > 0)):
-        raise ValueError("every sample_weight is 0: no row is left to fit")
+        raise ValueError("sample_weight is zero in every row: none is left to fit")
     return weights
 
 
