@@ -1,7 +1,7 @@
 """The compiled module: private to the package."""
 
 from collections.abc import Callable
-from typing import Any, TypedDict, final
+from typing import Any, NotRequired, TypedDict, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ class _FitOptions(TypedDict):
     covariance_type: str
     tolerance: float | None
     change: float | None
-    previous: float | None
+    history: list[float]
     reg_covar: float | None
     max_iter: int
     restarts: int | None
@@ -42,6 +42,7 @@ class _Parameters(TypedDict):
     covariances: _Floats
 
 class _Fit(_Parameters):
+    seconds: NotRequired[float]
     status: str
     detail: str
     n_iter: int
@@ -54,7 +55,7 @@ class _Fit(_Parameters):
     objective: _Floats
     nats_remaining: _Floats
     record: str
-    interrupt: BaseException | None
+    interrupt: NotRequired[BaseException | None]
 
 class _KMeansFit(TypedDict):
     centers: _Floats

@@ -37,6 +37,8 @@ InitParams: TypeAlias = Literal["auto", "kmeans", "k-means++", "random", "random
 
 #: Most iterations where `max_iter` is None: with the library's own stop rule, and with scikit-learn's.
 _MAX_ITER, _MAX_ITER_SKLEARN = 1000, 100
+#: Iterations that a warm start remembers: as many as the stop rules look back on, and some more.
+_HISTORY = 16
 
 
 class GaussianMixture(FittedMixture):
@@ -119,6 +121,8 @@ class GaussianMixture(FittedMixture):
     objective_: float
     certificate_: dict[str, Any]
     trace_: dict[str, Floats]
+    _history: list[float]
+    _seconds: float | None
 
     def __init__(
         self,
@@ -215,17 +219,19 @@ class GaussianMixture(FittedMixture):
         total = float(used.shape[0] if weights is None else weights.sum())
         if self.tol is not None:
             options["change"] = check_real(self, "tol", self.tol) * total
-        start, assignments = self._start(used, weights, responsibilities, options, total, d)
+        start, assignments = self._start(used, weights, responsibilities, options, d)
         listener = _say if options["every"] else None
         try:
             found = _core.fit_gaussian(used, options, start, assignments, weights, labels, listener)
         except KeyboardInterrupt:
             held = "it still holds the fit before" if hasattr(self, "weights_") else "it is not fitted"
             raise KeyboardInterrupt(f"interrupted before the first run had anything to keep: {held}") from None
-        self._keep(found)
-        if found["interrupt"] is not None:
+        self._keep(found, options["history"])
+        self._seconds = found.get("seconds")
+        interrupt = found.get("interrupt")
+        if interrupt is not None:
             message = f"{found['detail']}: the estimator holds what was reached, status_ is {self.status_!r}"
-            raise KeyboardInterrupt(message) from found["interrupt"]
+            raise KeyboardInterrupt(message) from interrupt
         if self.status_ != "converged" and options["max_iter"] > 0:
             warnings.warn(f"{self.status_}: {found['detail']}", ConvergenceWarning, stacklevel=3)
         return rows
@@ -252,7 +258,7 @@ class GaussianMixture(FittedMixture):
             "covariance_type": structure,
             "tolerance": None,
             "change": None,
-            "previous": None,
+            "history": [],
             "reg_covar": reg_covar,
             "max_iter": max_iter,
             "restarts": n_init,
@@ -277,7 +283,6 @@ class GaussianMixture(FittedMixture):
         weights: Floats | None,
         responsibilities: Floats | None,
         options: _core._FitOptions,  # pyright: ignore[reportPrivateUsage]
-        total: float,
         d: int,
     ) -> tuple[_core._Start, list[NDArray[Any]] | None]:  # pyright: ignore[reportPrivateUsage]
         """Where the runs start: known parameters, and assignments of the rows where those do not come from the race."""
@@ -286,8 +291,8 @@ class GaussianMixture(FittedMixture):
             if self.means_.shape != (k, d):
                 raise ValueError(f"warm_start: the last fit has means of shape {self.means_.shape}, this one {(k, d)}")
             full = shapes.to_full(structure, self.covariances_, k, d)
-            if np.isfinite(self.lower_bound_):
-                options["previous"] = self.lower_bound_ * total
+            if self.status_ == "iteration_limit" or self.tol is not None:
+                options["history"] = getattr(self, "_history", [])
             return {"weights": self.weights_, "means": self.means_, "covariances": full.ravel()}, None
         start = _starts.check_given(structure, k, d, self.weights_init, self.means_init, self.precisions_init)
         if responsibilities is not None:
@@ -307,7 +312,11 @@ class GaussianMixture(FittedMixture):
         random = np.random.RandomState(options["seed"] % 2**32)
         return start, [_starts.assignment("kmeans", rows, weights, k, random)]
 
-    def _keep(self, found: _core._Fit) -> None:  # pyright: ignore[reportPrivateUsage]
+    def _keep(
+        self,
+        found: _core._Fit,  # pyright: ignore[reportPrivateUsage]
+        history: list[float],
+    ) -> None:
         """Set the fitted attributes."""
         self.weights_, self.means_ = found["weights"], found["means"]
         self.covariances_ = shapes.from_full(self.covariance_type, found["covariances"])
@@ -315,6 +324,8 @@ class GaussianMixture(FittedMixture):
         self.converged_ = self.status_ == "converged"
         self.objective_ = found["log_likelihood"]
         self.trace_ = {"objective": found["objective"], "nats_remaining": found["nats_remaining"]}
+        # What a warm start needs to know; the last objective is the first of the next run.
+        self._history = [*history, *cast("list[float]", found["objective"][:-1].tolist())][-_HISTORY:]
         per_row = found["objective"] / found["total_weight"]
         if self.tol is None:
             self.lower_bounds_ = cast("list[float]", per_row[1:].tolist())

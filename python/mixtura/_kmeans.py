@@ -188,8 +188,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     ) -> _core._KMeansFit:  # pyright: ignore[reportPrivateUsage]
         """Fit from centres that are drawn by cumulative weight.
 
-        Rows are put in an order of their own first: equal rows then lie together, so that a row of weight 2 draws as the
-        row twice, wherever it stood.
+        Rows are put in an order of their own first: equal rows then lie together, so that a row of weight 2 draws as
+        the row twice, wherever it stood.
         """
         n, d = rows.shape
         k = options["n_clusters"]

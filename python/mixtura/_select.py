@@ -85,7 +85,7 @@ def choose(
     options["seed"] = seed
     table, at, found = _core.select(rows, options, ks, [str(s) for s in structures], criterion, seed, weights)
     best.set_params(n_components=len(found["weights"]), covariance_type=found["covariance_type"])
-    best._keep(found)  # pyright: ignore[reportPrivateUsage]
+    best._keep(found, [])  # pyright: ignore[reportPrivateUsage]
     return Selection(table, at, best, criterion)
 
 

@@ -1,6 +1,7 @@
 //! A Gaussian mixture fit: options and arrays in, parameters and everything known of the fit out.
 
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use mixtura::data::Source;
 use mixtura::family::gaussian::{Gaussian, Structure};
@@ -26,8 +27,8 @@ pub(crate) struct Options {
     tolerance: Option<f64>,
     /// Change of the log-likelihood, in nats, below which plain EM stops: scikit-learn's rule.
     change: Option<f64>,
-    /// Log-likelihood before the first iteration, for that rule.
-    previous: Option<f64>,
+    /// Log-likelihoods at the start of the last iterations of plain EM that this fit continues.
+    history: Vec<f64>,
     reg_covar: Option<f64>,
     max_iter: usize,
     restarts: Option<usize>,
@@ -63,15 +64,19 @@ impl Options {
             seed: Seed::new(self.seed),
             max_iter: self.max_iter,
             reg_covar: self.reg_covar,
+            history: self.history.clone(),
             ..GaussianMixture::new(self.n_components)
         };
         if let Some(tolerance) = self.tolerance {
             estimator.tolerance = tolerance;
         }
         if let Some(tolerance) = self.change {
-            // The rule is one of plain EM; so is every iteration that it counts.
+            estimator.stop = Stop::Change { tolerance };
+        }
+        // scikit-learn's rule and a continued run count iterations of plain EM; what is added to variances makes the
+        // M-step no maximum of the objective, which an accelerator would climb.
+        if self.change.is_some() || !self.history.is_empty() || self.reg_covar.is_some_and(|r| r > 0.0) {
             estimator.method = Method::Em;
-            estimator.stop = Stop::Change { tolerance, previous: self.previous };
         }
         Ok(estimator)
     }
@@ -130,12 +135,17 @@ pub(crate) fn fit_gaussian<'py>(
         }
     }
     let every = options.every;
-    let outcome = run(py, options.threads, listener, |world| fit(&estimator, &rows, world, every))?;
+    let outcome = run(py, options.threads, listener, |world| {
+        let began = Instant::now();
+        fit(&estimator, &rows, world, every).map(|fit| (fit, began.elapsed()))
+    })?;
     match (outcome.result, outcome.interrupt) {
         (Err(mixtura::Error::Interrupted), Some(error)) => Err(error),
         (Err(error), _) => Err(crate::run::refusal(error)),
-        (Ok(fit), interrupt) => {
+        (Ok((fit, took)), interrupt) => {
             let found = describe(py, &fit, options.seed)?;
+            // What the library itself took: what Python costs on top can be measured.
+            found.set_item("seconds", took.as_secs_f64())?;
             found.set_item("interrupt", interrupt)?;
             Ok(found)
         }
@@ -169,11 +179,7 @@ fn fit(
 }
 
 /// Everything about a fit that Python shows.
-pub(crate) fn describe<'py>(
-    py: Python<'py>,
-    fit: &Fit<Mixture<Gaussian>>,
-    seed: u64,
-) -> PyResult<Bound<'py, PyDict>> {
+pub(crate) fn describe<'py>(py: Python<'py>, fit: &Fit<Mixture<Gaussian>>, seed: u64) -> PyResult<Bound<'py, PyDict>> {
     let out = parameters(py, &fit.model)?;
     // Objectives in the data's own units; the last one is that of the returned parameters.
     let shift = fit.log_likelihood - fit.trace.objective.last().copied().unwrap_or(fit.log_likelihood);

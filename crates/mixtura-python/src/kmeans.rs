@@ -54,7 +54,8 @@ pub(crate) fn fit_kmeans<'py>(
     let out = PyDict::new(py);
     out.set_item("centers", matrix(py, fit.centers, x.shape().1)?)?;
     out.set_item("inertia", fit.inertia)?;
-    out.set_item("n_iter", fit.iterations)?;
+    // As scikit-learn counts: the pass that changed nothing is one, unless the limit came before it.
+    out.set_item("n_iter", (fit.iterations + usize::from(fit.unchanged)).min(options.max_iter))?;
     out.set_item("converged", fit.converged)?;
     Ok(out)
 }

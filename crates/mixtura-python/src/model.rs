@@ -123,11 +123,9 @@ impl Mixture {
             let mut conditioner = Conditioner::new(&self.core);
             let mut out = Vec::new();
             let mut refused = None;
-            mixtura::data::for_each_row(&Interruptible::new(&rows, world), |_, row, _, _| {
-                match conditioner.at(row) {
-                    Ok(found) => out.extend_from_slice(found.distances()),
-                    Err(error) => refused = Some(error),
-                }
+            mixtura::data::for_each_row(&Interruptible::new(&rows, world), |_, row, _, _| match conditioner.at(row) {
+                Ok(found) => out.extend_from_slice(found.distances()),
+                Err(error) => refused = Some(error),
             })?;
             refused.map_or(Ok(out), Err)
         })?;

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::certificate::{certify, order, place};
 use super::prepare::{BATCHES, Prepared, RESETS, STARTS};
 use super::race::{DEFAULT_FIELD, RaceOptions, first_m_step, m_step_of_assignment, race};
-use super::{Control, Fit, Progress, Run, RunOptions, Status, StatusKind, Stop, run_until};
+use super::{Control, Fit, Progress, Run, RunOptions, Status, StatusKind, Stop, StopRule, run_until};
 use crate::algorithm::{ALPHA, Algorithm, Batch, Squarem, Stepwise, StepwiseFirst};
 use crate::data::{Affine, Source};
 use crate::engine::Threads;
@@ -78,7 +78,10 @@ impl Given {
         let means = self.means.clone().unwrap_or_else(|| all(&|c| own.mean(c).to_vec()));
         let covariances = self.covariances.clone().unwrap_or_else(|| all(&|c| own.covariance(c)));
         if means.len() != k * d {
-            return Err(Error::Usage(format!("{} mean values are given for {k} components of {d} columns", means.len())));
+            return Err(Error::Usage(format!(
+                "{} mean values are given for {k} components of {d} columns",
+                means.len()
+            )));
         }
         let bank = Gaussian::new(bank.structure(), d, means, covariances)?.map(affine, true)?.with_floor(floor);
         Mixture::new(self.weights.clone().unwrap_or_else(|| start.weights().to_vec()), bank)
@@ -145,6 +148,9 @@ pub struct GaussianMixture {
     pub given: Given,
     /// When a run has converged.
     pub stop: Stop,
+    /// Log-likelihoods at the start of the last iterations of a run that this one continues, oldest first, in the data's own
+    /// units: the stop rule goes on from there.
+    pub history: Vec<f64>,
     /// Root of all randomness.
     pub seed: Seed,
     /// Most iterations per run.
@@ -172,6 +178,7 @@ impl GaussianMixture {
             restarts: None,
             given: Given::default(),
             stop: Stop::Remaining,
+            history: Vec::new(),
             seed: Seed::new(0),
             max_iter: 1000,
             tolerance: 1e-3,
@@ -477,12 +484,9 @@ impl GaussianMixture {
             }
         };
         let control = Control { run: r, ..control.within(&format!("run {r}")) };
-        let stop = match self.stop {
-            Stop::Change { tolerance, previous } => {
-                Stop::Change { tolerance, previous: previous.map(|p| p - data.data.log_jacobian()) }
-            }
-            Stop::Remaining => Stop::Remaining,
-        };
+        let jacobian = data.data.log_jacobian();
+        let history: Vec<f64> = self.history.iter().map(|objective| objective - jacobian).collect();
+        let stop = StopRule { stop: self.stop, history: &history };
         run_until(stop, start, &mut Threads::new(&data.data), algorithm, options, control, &mut policy)
     }
 

@@ -22,7 +22,7 @@ pub use likelihood_ratio::LikelihoodRatio;
 pub use prepare::Prepared;
 pub use run::{Policy, Run, RunOptions, run, run_until};
 pub use select::{Candidate, Grid, Selection};
-pub use stop::{Aitken, Stop};
+pub use stop::{Aitken, Stop, StopRule};
 pub use validate::CrossValidation;
 
 use std::sync::atomic::{AtomicBool, Ordering};

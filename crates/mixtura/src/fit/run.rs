@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::Bits;
-use super::{Aitken, Control, Iteration, Status, StatusKind, Stop, Trace};
+use super::{Aitken, Control, Iteration, Status, StatusKind, StopRule, Trace};
 use crate::algorithm::{Algorithm, Remaining};
 use crate::engine::Engine;
 use crate::error::Result;
@@ -90,7 +90,7 @@ pub fn run<M: LatentModel>(
     control: Control<'_>,
     policy: &mut Policy<'_, M>,
 ) -> Result<Run<M>> {
-    run_until(Stop::Remaining, model, engine, algorithm, options, control, policy)
+    run_until(StopRule::default(), model, engine, algorithm, options, control, policy)
 }
 
 /// As [`run`], with another stop rule.
@@ -98,7 +98,7 @@ pub fn run<M: LatentModel>(
 /// # Errors
 /// As [`run`].
 pub fn run_until<M: LatentModel>(
-    stop: Stop,
+    stop: StopRule<'_>,
     model: M,
     engine: &mut dyn Engine<M>,
     algorithm: &mut dyn Algorithm<M>,
@@ -115,6 +115,9 @@ pub fn run_until<M: LatentModel>(
         iterations: 0,
         ended: None,
     };
+    stop.history.iter().for_each(|objective| {
+        state.rule.next(*objective, Remaining::FromIncrements);
+    });
     let saved = control.checkpoint.and_then(|c| c.get::<Saved>(control.key()));
     if let Some(saved) = saved {
         saved.restore(&mut state, algorithm);

@@ -22,19 +22,26 @@ pub enum Stop {
     Change {
         /// Nats of total objective.
         tolerance: f64,
-        /// Objective before the first iteration, where the run continues another one.
-        previous: Option<f64>,
     },
 }
 
-impl Stop {
+/// A stop rule and what it has seen before the run, where that continues an earlier one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StopRule<'a> {
+    /// The rule.
+    pub stop: Stop,
+    /// Objectives at the start of the last iterations of the earlier run, oldest first.
+    pub history: &'a [f64],
+}
+
+impl StopRule<'_> {
     /// What the rule found, in words, where it says that the run has converged.
     pub(super) fn reached(self, rule: &Aitken, nats: f64, objective: &[f64]) -> Option<String> {
-        match self {
+        match self.stop {
             Stop::Remaining => rule.converged().then(|| format!("less than {nats} nats remain to be gained")),
-            Stop::Change { tolerance, previous } => {
+            Stop::Change { tolerance } => {
                 let (now, earlier) = objective.split_last()?;
-                let change = now - earlier.last().copied().or(previous)?;
+                let change = now - earlier.last().or(self.history.last())?;
                 (change.abs() < tolerance)
                     .then(|| format!("the log-likelihood changed by less than {tolerance:.3e} nats in an iteration"))
             }

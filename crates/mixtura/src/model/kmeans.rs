@@ -45,8 +45,10 @@ pub struct KMeansFit {
     pub counts: Vec<f64>,
     /// Iterations of the returned start, the last one (which changed nothing) included.
     pub iterations: usize,
-    /// Whether the assignment stopped changing before the limit.
+    /// Whether the assignment stopped changing, or the centres moving, before the limit.
     pub converged: bool,
+    /// Whether a last pass, not counted, found that no row changes its cluster.
+    pub unchanged: bool,
     /// Inertia of each start.
     pub restarts: Vec<f64>,
 }
@@ -99,6 +101,7 @@ impl KMeans {
                     counts: pass.counts,
                     iterations: iterations - 1,
                     converged,
+                    unchanged: pass.changed == 0 && !settled,
                     restarts: vec![pass.inertia],
                 });
             }
