@@ -26,6 +26,7 @@ class _Start(TypedDict):
     weights: _Floats | None
     means: _Floats | None
     covariances: _Floats | None
+    assignments: list[NDArray[Any]] | None
 
 class _KMeansOptions(TypedDict):
     n_clusters: int
@@ -83,7 +84,6 @@ def fit_gaussian(
     x: _Rows,
     options: _FitOptions,
     start: _Start,
-    assignments: list[NDArray[Any]] | None = None,
     weights: _Floats | None = None,
     labels: NDArray[np.int32] | None = None,
     listener: Callable[[str], object] | None = None,
@@ -94,7 +94,6 @@ def select(
     ks: list[int],
     covariance_types: list[str],
     criterion: str,
-    seed: int,
     weights: _Floats | None = None,
 ) -> tuple[list[dict[str, Any]], int, _Fit]: ...
 def fit_kmeans(

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any, Literal, Self, TypeAlias, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
 from mixtura import _core, _starts
@@ -219,10 +219,10 @@ class GaussianMixture(FittedMixture):
         total = float(used.shape[0] if weights is None else weights.sum())
         if self.tol is not None:
             options["change"] = check_real(self, "tol", self.tol) * total
-        start, assignments = self._start(used, weights, responsibilities, options, d)
+        start = self._start(used, weights, responsibilities, options, d)
         listener = _say if options["every"] else None
         try:
-            found = _core.fit_gaussian(used, options, start, assignments, weights, labels, listener)
+            found = _core.fit_gaussian(used, options, start, weights, labels, listener)
         except KeyboardInterrupt:
             held = "it still holds the fit before" if hasattr(self, "weights_") else "it is not fitted"
             raise KeyboardInterrupt(f"interrupted before the first run had anything to keep: {held}") from None
@@ -284,7 +284,7 @@ class GaussianMixture(FittedMixture):
         responsibilities: Floats | None,
         options: _core._FitOptions,  # pyright: ignore[reportPrivateUsage]
         d: int,
-    ) -> tuple[_core._Start, list[NDArray[Any]] | None]:  # pyright: ignore[reportPrivateUsage]
+    ) -> _core._Start:  # pyright: ignore[reportPrivateUsage]
         """Where the runs start: known parameters, and assignments of the rows where those do not come from the race."""
         k, structure = options["n_components"], options["covariance_type"]
         if self.warm_start and hasattr(self, "converged_"):
@@ -293,24 +293,25 @@ class GaussianMixture(FittedMixture):
             full = shapes.to_full(structure, self.covariances_, k, d)
             if self.status_ == "iteration_limit" or self.tol is not None:
                 options["history"] = getattr(self, "_history", [])
-            return {"weights": self.weights_, "means": self.means_, "covariances": full.ravel()}, None
+            return {
+                "weights": self.weights_, "means": self.means_, "covariances": full.ravel(), "assignments": None,
+            }  # fmt: skip
         start = _starts.check_given(structure, k, d, self.weights_init, self.means_init, self.precisions_init)
+        given = [start[name] is not None for name in ("weights", "means", "covariances")]
         if responsibilities is not None:
-            return start, [responsibilities]
-        given = [value is not None for value in start.values()]
-        if all(given):
-            return start, None
-        if self.init_params != "auto":
-            random = random_source(self, self.random_state)
-            runs = range(options["restarts"] or 1)
-            return start, [_starts.assignment(self.init_params, rows, weights, k, random) for _ in runs]
-        if not any(given):
-            return start, None
-        # The parameters that are not given must belong to those that are: the race would number its own components.
-        if start["means"] is not None:
-            return start, [_starts.nearest(rows, start["means"], options["threads"])]
-        random = np.random.RandomState(options["seed"] % 2**32)
-        return start, [_starts.assignment("kmeans", rows, weights, k, random)]
+            start["assignments"] = [responsibilities]
+        elif all(given):
+            pass
+        elif self.init_params != "auto":
+            random, runs = random_source(self, self.random_state), range(options["restarts"] or 1)
+            start["assignments"] = [_starts.assignment(self.init_params, rows, weights, k, random) for _ in runs]
+        elif start["means"] is not None:
+            # The parameters that are not given must belong to those that are: the race numbers its own components.
+            start["assignments"] = [_starts.nearest(rows, start["means"], options["threads"])]
+        elif any(given):
+            random = np.random.RandomState(options["seed"] % 2**32)
+            start["assignments"] = [_starts.assignment("kmeans", rows, weights, k, random)]
+        return start
 
     def _keep(
         self,

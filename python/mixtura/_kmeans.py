@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -195,7 +195,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         k = options["n_clusters"]
         key = (rows * np.cos(np.arange(1.0, d + 1.0))).sum(axis=1)
         order = np.argsort(key, kind="stable")
-        rows = np.ascontiguousarray(rows[order])
+        rows = cast(Rows, np.ascontiguousarray(rows[order]))
         weights = None if weights is None else weights[order]
         starts: list[Floats] | None = None
         if self.init == "random":
@@ -206,7 +206,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
             return _core.fit_kmeans(rows, options, starts, weights)
         except ValueError:
             used = rows if weights is None else rows[weights > 0]
-            distinct = np.unique(used, axis=0).astype(np.float64)
+            distinct: Floats = np.unique(used, axis=0).astype(np.float64)
             if len(distinct) >= k:
                 raise
             # As many clusters as there are points; the others lie on top of them.
@@ -249,7 +249,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         return self.fit(X, sample_weight=sample_weight).transform(X)
 
     def _rows(self, X: object) -> Rows:
-        check_is_fitted(self)
+        check_is_fitted(self, ["cluster_centers_"])
         return check_rows(self, X, reset=False, nan=False)
 
     def _nearest(self, rows: Rows) -> NDArray[np.int32]:

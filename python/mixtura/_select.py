@@ -81,9 +81,8 @@ def choose(
     if best.tol is not None:
         total = float(rows.shape[0] if weights is None else weights.sum())
         options["change"] = check_real(best, "tol", best.tol) * total
-    seed = check_seed(best, best.random_state)
-    options["seed"] = seed
-    table, at, found = _core.select(rows, options, ks, [str(s) for s in structures], criterion, seed, weights)
+    options["seed"] = check_seed(best, best.random_state)
+    table, at, found = _core.select(rows, options, ks, [str(s) for s in structures], criterion, weights)
     best.set_params(n_components=len(found["weights"]), covariance_type=found["covariance_type"])
     best._keep(found, [])  # pyright: ignore[reportPrivateUsage]
     return Selection(table, at, best, criterion)

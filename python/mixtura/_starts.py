@@ -55,7 +55,7 @@ def nearest(rows: Rows, means: Floats, threads: int | None) -> NDArray[np.int32]
 
 def check_given(structure: str, k: int, d: int, weights: object, means: object, precisions: object) -> _core._Start:  # pyright: ignore[reportPrivateUsage]
     """Return the parameters that a user gives for a start, covariances as full matrices; None where none is given."""
-    start: _core._Start = {"weights": None, "means": None, "covariances": None}  # pyright: ignore[reportPrivateUsage]
+    start: _core._Start = {"weights": None, "means": None, "covariances": None, "assignments": None}  # pyright: ignore[reportPrivateUsage]
     if weights is not None:
         start["weights"] = _shaped("weights", weights, (k,))
         total = float(start["weights"].sum())

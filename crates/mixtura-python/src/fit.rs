@@ -32,7 +32,7 @@ pub(crate) struct Options {
     reg_covar: Option<f64>,
     max_iter: usize,
     restarts: Option<usize>,
-    seed: u64,
+    pub(crate) seed: u64,
     /// Iterations between two lines of progress; 0 = none.
     every: usize,
     threads: Option<usize>,
@@ -46,6 +46,8 @@ pub(crate) struct Start<'py> {
     means: Option<PyReadonlyArray2<'py, f64>>,
     /// K × D × D, flat.
     covariances: Option<PyReadonlyArray1<'py, f64>>,
+    /// One run from each of these, in place of the automatic start.
+    assignments: Option<Vec<Assignment<'py>>>,
 }
 
 /// Responsibilities (rows × K), or the component of every row with −1 for none.
@@ -87,42 +89,41 @@ impl Options {
 }
 
 impl Start<'_> {
-    fn given(&self) -> PyResult<Given> {
+    fn given(&self) -> Given {
         let vector = |a: &Option<PyReadonlyArray1<'_, f64>>| a.as_ref().map(|a| a.as_array().to_vec());
-        Ok(Given {
+        Given {
             weights: vector(&self.weights),
             means: self.means.as_ref().map(|a| a.as_array().iter().copied().collect()),
             covariances: vector(&self.covariances),
-        })
+        }
     }
 }
 
-fn assigned(all: &[Assignment<'_>]) -> PyResult<Vec<Assigned>> {
+fn assigned(all: &[Assignment<'_>]) -> Vec<Assigned> {
     let one = |a: &Assignment<'_>| match a {
         Assignment::Soft(a) => Assigned::Soft(a.as_array().iter().copied().collect()),
         Assignment::Hard(a) => Assigned::Hard(a.as_array().to_vec()),
     };
-    Ok(all.iter().map(one).collect())
+    all.iter().map(one).collect()
 }
 
 /// Fits a mixture. Returns its parameters and what is known of the fit; where the user interrupted a fit that has something
 /// to show, the exception stands under "interrupt".
 #[pyfunction]
-#[pyo3(signature = (x, options, start, assignments=None, weights=None, labels=None, listener=None))]
+#[pyo3(signature = (x, options, start, weights=None, labels=None, listener=None))]
 pub(crate) fn fit_gaussian<'py>(
     py: Python<'py>,
     x: Cells<'_>,
     options: Options,
     start: Start<'_>,
-    assignments: Option<Vec<Assignment<'_>>>,
     weights: Option<PyReadonlyArray1<'_, f64>>,
     labels: Option<PyReadonlyArray1<'_, i32>>,
     listener: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let rows = x.rows_with(weights.as_ref(), labels.as_ref())?;
     let mut estimator = options.estimator().map_err(crate::run::refusal)?;
-    let given = start.given()?;
-    match (assignments, given) {
+    let given = start.given();
+    match (&start.assignments, given) {
         (None, Given { weights: Some(weights), means: Some(means), covariances: Some(covariances) }) => {
             let bank = Gaussian::new(estimator.structure, x.shape().1, means, covariances);
             let start = bank.and_then(|bank| Mixture::new(weights, bank)).map_err(crate::run::refusal)?;
@@ -130,7 +131,7 @@ pub(crate) fn fit_gaussian<'py>(
         }
         (None, given) => estimator.given = given,
         (Some(all), given) => {
-            estimator.init = Init::Assignments(assigned(&all)?);
+            estimator.init = Init::Assignments(assigned(all));
             estimator.given = given;
         }
     }
@@ -164,7 +165,7 @@ fn fit(
     // From here on an interrupted fit returns what it reached, for which it must read the rows once more.
     rows.deaf.store(true, Ordering::Relaxed);
     let iteration = |at: Iteration| {
-        if at.iteration % every == 0 {
+        if at.iteration.is_multiple_of(every) {
             let left = at.nats_remaining.map_or(String::new(), |r| format!(", about {r:.2e} nats remain"));
             // Nobody listens once the caller has gone, which is no reason to stop.
             let _ = world.lines.send(format!("run {}, iteration {}{left}", at.run, at.iteration));

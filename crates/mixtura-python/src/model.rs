@@ -77,6 +77,9 @@ fn rowwise(core: &Core<Gaussian>, rows: &dyn Source, keep: bool) -> mixtura::Res
 
 type Posterior<'py> = (Option<Bound<'py, PyArray2<f64>>>, Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<i64>>);
 
+/// Rows and their components.
+type Drawn<'py> = (Bound<'py, PyArray2<f64>>, Bound<'py, PyArray1<i64>>);
+
 #[pymethods]
 impl Mixture {
     /// Covariances are K × D × D, whatever the structure.
@@ -133,12 +136,7 @@ impl Mixture {
     }
 
     /// Draws rows (n × D) and their components.
-    fn sample<'py>(
-        &self,
-        py: Python<'py>,
-        n: usize,
-        seed: u64,
-    ) -> PyResult<(Bound<'py, PyArray2<f64>>, Bound<'py, PyArray1<i64>>)> {
+    fn sample<'py>(&self, py: Python<'py>, n: usize, seed: u64) -> PyResult<Drawn<'py>> {
         let d = self.core.emission().n_features();
         let mut rows = vec![0.0; n * d];
         let mut rng = Seed::new(seed).rng();

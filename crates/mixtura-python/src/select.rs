@@ -11,9 +11,12 @@ use crate::fit::{Options, describe};
 use crate::input::Cells;
 use crate::run::{Interruptible, refusal, run};
 
+/// The table, the position of the chosen candidate and its fit.
+type Chosen<'py> = (Vec<Bound<'py, PyDict>>, usize, Bound<'py, PyDict>);
+
 /// Fits every candidate. Returns the table (one dictionary per candidate), the position of the chosen one and its fit.
 #[pyfunction]
-#[pyo3(signature = (x, options, ks, covariance_types, criterion, seed, weights=None))]
+#[pyo3(signature = (x, options, ks, covariance_types, criterion, weights=None))]
 pub(crate) fn select<'py>(
     py: Python<'py>,
     x: Cells<'_>,
@@ -21,9 +24,8 @@ pub(crate) fn select<'py>(
     ks: Vec<usize>,
     covariance_types: Vec<String>,
     criterion: &str,
-    seed: u64,
     weights: Option<PyReadonlyArray1<'_, f64>>,
-) -> PyResult<(Vec<Bound<'py, PyDict>>, usize, Bound<'py, PyDict>)> {
+) -> PyResult<Chosen<'py>> {
     let rows = x.rows_with(weights.as_ref(), None)?;
     let estimator = options.estimator().map_err(refusal)?;
     let structures: Vec<_> =
@@ -62,5 +64,5 @@ pub(crate) fn select<'py>(
     }
     let best = selection.best;
     let fit = selection.candidates[best].outcome.as_ref().map_err(|e| refusal(e.clone()))?;
-    Ok((table, best, describe(py, fit, seed)?))
+    Ok((table, best, describe(py, fit, options.seed)?))
 }

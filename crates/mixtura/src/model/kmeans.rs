@@ -130,29 +130,34 @@ impl Pass {
         self
     }
 
-    /// New centres; an empty cluster moves to the row that is farthest from its own centre.
+    /// New centres; an empty cluster moves to the row that is farthest from its own centre, which leaves that cluster.
     fn means(&self, old: &[f64], source: &dyn Source, assigned: &[u32]) -> Result<Vec<f64>> {
         let d = old.len() / self.counts.len();
-        let mut centers = old.to_vec();
-        for (k, &n) in self.counts.iter().enumerate() {
-            if n > 0.0 {
-                (0..d).for_each(|j| centers[k * d + j] += self.sums[k * d + j] / n);
-            }
-        }
-        let mut taken = Vec::new();
-        for k in (0..self.counts.len()).filter(|&k| self.counts[k] == 0.0) {
+        let (mut counts, mut sums) = (self.counts.clone(), self.sums.clone());
+        let mut taken: Vec<(usize, usize, Vec<f64>)> = Vec::new();
+        for k in (0..counts.len()).filter(|&k| self.counts[k] == 0.0) {
             let mut best = (0.0, None);
-            for_each_row(source, |i, row, _, _| {
+            for_each_row(source, |i, row, w, _| {
                 let own = assigned[i] as usize;
                 let distance = squared_distance(row, &old[own * d..][..d]);
-                if distance > best.0 && !taken.contains(&i) {
-                    best = (distance, Some((i, row.to_vec())));
+                if distance > best.0 && !taken.iter().any(|(_, other, _)| *other == i) {
+                    best = (distance, Some((i, own, w, row.to_vec())));
                 }
             })?;
-            if let Some((i, row)) = best.1 {
-                taken.push(i);
-                centers[k * d..][..d].copy_from_slice(&row);
+            if let Some((i, own, w, row)) = best.1 {
+                counts[own] -= w;
+                (0..d).for_each(|j| sums[own * d + j] -= w * (row[j] - old[own * d + j]));
+                taken.push((k, i, row));
             }
+        }
+        let mut centers = old.to_vec();
+        for (k, &n) in counts.iter().enumerate() {
+            if n > 0.0 {
+                (0..d).for_each(|j| centers[k * d + j] += sums[k * d + j] / n);
+            }
+        }
+        for (k, _, row) in taken {
+            centers[k * d..][..d].copy_from_slice(&row);
         }
         Ok(centers)
     }
