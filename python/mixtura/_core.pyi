@@ -6,6 +6,17 @@ from typing import Any, NotRequired, TypedDict, final
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = [
+    "Mixture",
+    "fit_gaussian",
+    "fit_kmeans",
+    "kmeans_distances",
+    "kmeans_nearest",
+    "main_from",
+    "select",
+    "table_columns",
+]
+
 _Floats = NDArray[np.float64]
 _Rows = NDArray[np.float64] | NDArray[np.float32]
 

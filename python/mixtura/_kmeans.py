@@ -134,7 +134,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
             "n_clusters": k,
             "restarts": runs,
             "max_iter": max_iter,
-            "tolerance": tol * float(np.mean(np.var(rows, axis=0, dtype=np.float64))),
+            "tolerance": tol * _mean_variance(rows),
             "seed": check_seed(self, self.random_state),
             "threads": check_threads(self, self.n_jobs),
         }
@@ -217,7 +217,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         """Draw k rows by cumulative weight, different ones as far as a few tries find them."""
         chosen: list[int] = []
         for _ in range(20 * k):
-            at = min(int(np.searchsorted(mass, random.uniform() * mass[-1], side="right")), len(rows) - 1)
+            mark: Any = random.uniform() * mass[-1]
+            at = min(int(cast(Any, np.searchsorted(mass, mark, side="right"))), len(rows) - 1)
             if not any(np.array_equal(rows[at], rows[other]) for other in chosen):
                 chosen.append(at)
             if len(chosen) == k:
@@ -272,3 +273,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         weights = check_weights(sample_weight, rows.shape[0])
         gaps = np.asarray(rows, dtype=np.float64) - self._centers()[self._nearest(rows)]
         return -float(np.sum(np.einsum("ij,ij->i", gaps, gaps) * (1.0 if weights is None else weights)))
+
+
+def _mean_variance(rows: Rows) -> float:
+    spread: Floats = np.var(rows, axis=0, dtype=np.float64)
+    return float(spread.mean())
