@@ -71,8 +71,19 @@ class FittedMixture(DensityMixin, BaseEstimator):
         check_is_fitted(self, ["weights_", "means_", "covariances_"])
         means = np.ascontiguousarray(self.means_, dtype=np.float64)
         k, d = means.shape
-        full = shapes.to_full(self.covariance_type, self.covariances_, k, d)
+        full = shapes.to_full(self.covariance_type, self._shaped_covariances(k, d), k, d)
         return _core.Mixture(self.covariance_type, np.ascontiguousarray(self.weights_, dtype=np.float64), means, full)
+
+    def _shaped_covariances(self, k: int, d: int) -> Floats:
+        """Return `covariances_` once it is clear that it belongs to `covariance_type` and to the means."""
+        covariances = np.asarray(self.covariances_, dtype=np.float64)
+        wanted = shapes.shape_of(self.covariance_type, k, d)
+        if covariances.shape != wanted:
+            raise ValueError(
+                f"covariances_ has the shape {covariances.shape}: {self.covariance_type!r} covariances of {k} "
+                f"components in {d} columns have {wanted}"
+            )
+        return covariances
 
     def _n_parameters(self) -> int:
         return self._model().n_free_parameters()

@@ -290,7 +290,7 @@ class GaussianMixture(FittedMixture):
         if self.warm_start and hasattr(self, "converged_"):
             if self.means_.shape != (k, d):
                 raise ValueError(f"warm_start: the last fit has means of shape {self.means_.shape}, this one {(k, d)}")
-            full = shapes.to_full(structure, self.covariances_, k, d)
+            full = shapes.to_full(structure, self._shaped_covariances(k, d), k, d)
             if self.status_ == "iteration_limit" or self.tol is not None:
                 options["history"] = getattr(self, "_history", [])
             return {

@@ -84,7 +84,7 @@ def check_rows(estimator: Any, X: object, *, reset: bool, nan: bool, least: int 
         names, table = _core.table_columns(X)
         _check_names(estimator, names, table, reset=reset, nan=nan, least=least)
         return table
-    return validate_data(
+    rows: Rows = validate_data(
         estimator,
         X,
         reset=reset,
@@ -92,6 +92,7 @@ def check_rows(estimator: Any, X: object, *, reset: bool, nan: bool, least: int 
         ensure_all_finite="allow-nan" if nan else True,
         ensure_min_samples=least,
     )
+    return np.require(rows, requirements="A")
 
 
 def _check_names(estimator: Any, names: list[str], rows: Rows, *, reset: bool, nan: bool, least: int) -> None:

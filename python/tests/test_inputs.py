@@ -85,7 +85,7 @@ def test_the_array_is_read_where_it_is(X):
 
     big = np.asfortranarray(np.random.default_rng(0).normal(size=(200_000, 8)))
     tracemalloc.start()
-    model = GaussianMixture(1, max_iter=2).fit(big)
+    model = GaussianMixture(1, random_state=0).fit(big)
     model.predict(big)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -93,11 +93,22 @@ def test_the_array_is_read_where_it_is(X):
     assert peak < big.nbytes / 2
 
 
+def test_unaligned_and_swapped_bytes(X):
+    raw = np.frombuffer(b"x" + X.tobytes(), dtype=np.uint8)[1:].view(np.float64).reshape(X.shape)
+    assert not raw.flags.aligned
+    for same in (raw, X.astype(">f8")):
+        assert_array_equal(fitted(same).means_, fitted(X).means_)
+
+
 def test_parameters_that_no_model_has(X):
     model = fitted(X)
     model.covariances_ = -model.covariances_
     with pytest.raises(ValueError, match="positive definite"):
         model.predict(X)
+    model.covariances_ = np.ones((3, 2))
+    with pytest.raises(ValueError, match="covariances_ has the shape"):
+        model.predict(X)
+    model = fitted(X)
     model.weights_ = np.array([0.5, 0.6])
     with pytest.raises(ValueError):
         model.score(X)
