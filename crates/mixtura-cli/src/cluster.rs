@@ -116,7 +116,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     }
     let used = InUnits { source: &*weighted, units: &units };
     let seed = Seed::new(args.seed);
-    let kmeans = KMeans { n_clusters: args.k, restarts: args.restarts, max_iter: args.max_iter, seed };
+    let kmeans = KMeans { restarts: args.restarts, max_iter: args.max_iter, seed, ..KMeans::new(args.k) };
     let fit = kmeans.fit(&used).map_err(about)?;
     let written = match &args.out {
         Some(path) => {

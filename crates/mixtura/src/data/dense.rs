@@ -22,6 +22,13 @@ impl Values<'_> {
         }
     }
 
+    fn push_column_major(&self, row: usize, n_rows: usize, to: &mut Vec<f64>) {
+        match self {
+            Values::F64(v) => to.extend(v[row..].iter().step_by(n_rows)),
+            Values::F32(v) => to.extend(v[row..].iter().step_by(n_rows).map(|&x| f64::from(x))),
+        }
+    }
+
     fn first_infinite(&self) -> Option<usize> {
         match self {
             Values::F64(v) => v.iter().position(|x| x.is_infinite()),
@@ -43,6 +50,8 @@ pub struct Dense<'a> {
     values: Values<'a>,
     n_features: usize,
     n_rows: usize,
+    /// Whether the values go column by column.
+    by_columns: bool,
     weights: Option<Cow<'a, [f64]>>,
     labels: Option<Cow<'a, [i32]>>,
     /// Positions of the used rows, where some have weight 0.
@@ -63,24 +72,44 @@ impl<'a> Dense<'a> {
     /// # Errors
     /// As [`Dense::new`].
     pub fn from_values(values: Values<'a>, n_features: usize) -> Result<Self> {
+        Self::laid_out(values, n_features, false)
+    }
+
+    /// Columns one after the other, as statistical programs and data frames keep them: read without copying, too.
+    ///
+    /// ```
+    /// use mixtura::data::{Dense, Values};
+    /// let table = Dense::from_columns(Values::F64(vec![1.0, 2.0, 3.0, 10.0, 20.0, 30.0].into()), 2)?;
+    /// # Ok::<(), mixtura::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Dense::new`].
+    pub fn from_columns(values: Values<'a>, n_features: usize) -> Result<Self> {
+        Self::laid_out(values, n_features, true)
+    }
+
+    fn laid_out(values: Values<'a>, n_features: usize, by_columns: bool) -> Result<Self> {
         if n_features == 0 || values.len() == 0 {
             return Err(Error::Data("there are no rows or no columns to fit".into()));
         }
         if !values.len().is_multiple_of(n_features) {
             return Err(Error::Data(format!("{} values are not a whole number of rows of {n_features}", values.len())));
         }
+        let n_rows = values.len() / n_features;
         if let Some(at) = values.first_infinite() {
+            let (row, column) =
+                if by_columns { (at % n_rows, at / n_rows) } else { (at / n_features, at % n_features) };
             return Err(Error::Data(format!(
                 "row {}, column {} is infinite: remove the row or mark the cell as missing",
-                at / n_features + 1,
-                at % n_features + 1
+                row + 1,
+                column + 1
             )));
         }
-        let n_rows = values.len() / n_features;
         if u32::try_from(n_rows).is_err() {
             return Err(Error::Data(format!("{n_rows} rows are more than the 4,294,967,295 that one table may hold")));
         }
-        Ok(Dense { values, n_features, n_rows, weights: None, labels: None, used: None })
+        Ok(Dense { values, n_features, n_rows, by_columns, weights: None, labels: None, used: None })
     }
 
     /// Adds case weights (frequencies): a weight of 2 is the row twice, a weight of 0 no row.
@@ -152,6 +181,10 @@ impl Source for Dense<'_> {
             let rows = &used[first_row..end];
             values.clear();
             for &i in rows {
+                if self.by_columns {
+                    self.values.push_column_major(i as usize, self.n_rows, values);
+                    continue;
+                }
                 let cells = i as usize * d..(i as usize + 1) * d;
                 match &self.values {
                     Values::F64(v) => values.extend_from_slice(&v[cells]),
@@ -164,6 +197,11 @@ impl Source for Dense<'_> {
         }
         let cells = first_row * d..end * d;
         let rows = match &self.values {
+            _ if self.by_columns => {
+                values.clear();
+                (first_row..end).for_each(|i| self.values.push_column_major(i, self.n_rows, values));
+                Rows::new(values, d)
+            }
             Values::F64(v) => Rows::new(&v[cells], d),
             Values::F32(v) => {
                 values.clear();

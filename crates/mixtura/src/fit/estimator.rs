@@ -7,10 +7,10 @@ use rayon::prelude::*;
 
 use super::certificate::{certify, order, place};
 use super::prepare::{BATCHES, Prepared, RESETS, STARTS};
-use super::race::{DEFAULT_FIELD, RaceOptions, first_m_step, race};
-use super::{Control, Fit, Progress, Run, RunOptions, Status, StatusKind, run};
+use super::race::{DEFAULT_FIELD, RaceOptions, first_m_step, m_step_of_assignment, race};
+use super::{Control, Fit, Progress, Run, RunOptions, Status, StatusKind, Stop, StopRule, run_until};
 use crate::algorithm::{ALPHA, Algorithm, Batch, Squarem, Stepwise, StepwiseFirst};
-use crate::data::Source;
+use crate::data::{Affine, Source};
 use crate::engine::Threads;
 use crate::error::{Error, Result};
 use crate::family::gaussian::{Floor, Gaussian, Structure};
@@ -40,12 +40,58 @@ pub enum Init {
     Params(Box<Mixture<Gaussian>>),
     /// Responsibilities of the used rows (N × K, row-major).
     Responsibilities(Vec<f64>),
+    /// One run from each of several assignments, in place of restarts.
+    Assignments(Vec<Assigned>),
+}
+
+/// What is known of the component of every used row at a start.
+#[derive(Clone, Debug)]
+pub enum Assigned {
+    /// Responsibilities (N × K, row-major).
+    Soft(Vec<f64>),
+    /// Components, −1 for rows that belong to none.
+    Hard(Vec<i32>),
+}
+
+/// Parameters of a start that the user gives, in the data's own units; the others come from [`Init`].
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    /// Mixing weights, K.
+    pub weights: Option<Vec<f64>>,
+    /// Means, K × D.
+    pub means: Option<Vec<f64>>,
+    /// Covariances, K × D × D whatever the structure.
+    pub covariances: Option<Vec<f64>>,
+}
+
+impl Given {
+    fn nothing(&self) -> bool {
+        self.weights.is_none() && self.means.is_none() && self.covariances.is_none()
+    }
+
+    /// A start with these parameters in place of its own.
+    fn replace(&self, start: &Mixture<Gaussian>, affine: &Affine) -> Result<Mixture<Gaussian>> {
+        let bank = start.emission();
+        let (k, d, floor) = (bank.n_components(), bank.n_features(), bank.floor().clone());
+        let own = bank.map(affine, false)?;
+        let all = |of: &dyn Fn(usize) -> Vec<f64>| (0..k).flat_map(of).collect::<Vec<f64>>();
+        let means = self.means.clone().unwrap_or_else(|| all(&|c| own.mean(c).to_vec()));
+        let covariances = self.covariances.clone().unwrap_or_else(|| all(&|c| own.covariance(c)));
+        if means.len() != k * d {
+            return Err(Error::Usage(format!(
+                "{} mean values are given for {k} components of {d} columns",
+                means.len()
+            )));
+        }
+        let bank = Gaussian::new(bank.structure(), d, means, covariances)?.map(affine, true)?.with_floor(floor);
+        Mixture::new(self.weights.clone().unwrap_or_else(|| start.weights().to_vec()), bank)
+    }
 }
 
 impl Init {
     /// Whether the user decides which component is which.
     pub(super) fn fixes_order(&self) -> bool {
-        matches!(self, Init::Labels | Init::Params(_) | Init::Responsibilities(_))
+        matches!(self, Init::Labels | Init::Params(_) | Init::Responsibilities(_) | Init::Assignments(_))
     }
 }
 
@@ -98,6 +144,13 @@ pub struct GaussianMixture {
     pub init: Init,
     /// Runs to convergence; `None` = 2 to 8 by the size of the problem, 1 where the start is given.
     pub restarts: Option<usize>,
+    /// Parameters that every start has.
+    pub given: Given,
+    /// When a run has converged.
+    pub stop: Stop,
+    /// Log-likelihoods at the start of the last iterations of a run that this one continues, oldest first, in the data's own
+    /// units: the stop rule goes on from there.
+    pub history: Vec<f64>,
     /// Root of all randomness.
     pub seed: Seed,
     /// Most iterations per run.
@@ -123,6 +176,9 @@ impl GaussianMixture {
             structure: Structure::Full,
             init: Init::Auto,
             restarts: None,
+            given: Given::default(),
+            stop: Stop::Remaining,
+            history: Vec::new(),
             seed: Seed::new(0),
             max_iter: 1000,
             tolerance: 1e-3,
@@ -212,7 +268,7 @@ impl GaussianMixture {
             }
             (_, n) => run.status.detail.push_str(&format!("; components collapsed and were reset {n} times")),
         }
-        if !self.init.fixes_order() && data.n_labels == 0 {
+        if !self.init.fixes_order() && self.given.nothing() && data.n_labels == 0 {
             order(&mut run);
         }
         let objective = run.objective();
@@ -230,7 +286,8 @@ impl GaussianMixture {
         if self.restarts == Some(0) {
             return Err(Error::Usage("0 restarts leave nothing to return: use at least 1".into()));
         }
-        if data.n_distinct < k {
+        // A start that is given says how rows are shared: repeated ones are its own affair.
+        if data.n_distinct < k && !matches!(self.init, Init::Assignments(_)) {
             return Err(Error::Data(format!(
                 "{} for {k} components: ask for at most {}",
                 only_distinct(data.n_distinct),
@@ -288,7 +345,11 @@ impl GaussianMixture {
                 return Ok(starts);
             }
         }
-        let starts = self.starts(data, template, control)?;
+        let mut starts = self.starts(data, template, control)?;
+        if !self.given.nothing() {
+            let replaced = starts.iter().map(|start| self.given.replace(start, &data.data.affine));
+            starts = replaced.collect::<Result<_>>()?;
+        }
         scope.remember(starts.iter().map(LatentModel::parameters).collect());
         Ok(starts)
     }
@@ -321,6 +382,18 @@ impl GaussianMixture {
                 Ok(vec![Mixture::new(start.weights().to_vec(), mapped)?])
             }
             Init::Responsibilities(resp) => Ok(vec![given(template, k, data, resp)?]),
+            Init::Assignments(all) => {
+                let n = data.data.n_rows();
+                let start = |assigned: &Assigned| match assigned {
+                    Assigned::Soft(resp) if resp.len() == n * k => first_m_step(template, k, &data.data, resp),
+                    Assigned::Hard(of) if of.len() == n => m_step_of_assignment(template, k, &data.data, of),
+                    _ => Err(Error::Usage(format!("an assignment is not one of {n} rows to {k} components"))),
+                };
+                if all.is_empty() {
+                    return Err(Error::Usage("no assignment is given to start from".into()));
+                }
+                all.iter().map(start).collect()
+            }
             _ => self.raced(data, template, control),
         }
     }
@@ -415,8 +488,11 @@ impl GaussianMixture {
                 &mut StepwiseFirst::new(passes, STEPWISE_PASSES)
             }
         };
-        let control = control.within(&format!("run {r}"));
-        run(start, &mut Threads::new(&data.data), algorithm, options, control, &mut policy)
+        let control = Control { run: r, ..control.within(&format!("run {r}")) };
+        let jacobian = data.data.log_jacobian();
+        let history: Vec<f64> = self.history.iter().map(|objective| objective - jacobian).collect();
+        let stop = StopRule { stop: self.stop, history: &history };
+        run_until(stop, start, &mut Threads::new(&data.data), algorithm, options, control, &mut policy)
     }
 
     /// One component at a row (missing cells at the reference mean) with the data's covariance shrunk to a K-th of its volume.

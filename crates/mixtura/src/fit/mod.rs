@@ -19,12 +19,12 @@ pub use certificate::{Certificate, ComponentCertificate};
 pub use checkpoint::{Checkpoint, Identity};
 pub use coverage::Mode;
 pub use criterion::Criterion;
-pub use estimator::{Collapse, GaussianMixture, Init, Method};
+pub use estimator::{Assigned, Collapse, GaussianMixture, Given, Init, Method};
 pub use likelihood_ratio::LikelihoodRatio;
 pub use prepare::Prepared;
-pub use run::{Policy, Run, RunOptions, run};
+pub use run::{Policy, Run, RunOptions, run, run_until};
 pub use select::{Candidate, Grid, Selection};
-pub use stop::Aitken;
+pub use stop::{Aitken, Stop, StopRule};
 pub use validate::CrossValidation;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -130,6 +130,19 @@ pub struct Progress {
     pub n_components: usize,
 }
 
+/// Where a run stands after an iteration.
+#[derive(Clone, Copy, Debug)]
+pub struct Iteration {
+    /// Number of the run among those of the fit.
+    pub run: usize,
+    /// Iterations done.
+    pub iteration: usize,
+    /// Objective at the start of the iteration, in the standardised columns.
+    pub objective: f64,
+    /// Estimate of the nats still to be gained, where there is one.
+    pub nats_remaining: Option<f64>,
+}
+
 /// Ties a fit to the world outside: an interrupt flag, a listener, a checkpoint, all optional.
 #[derive(Clone, Copy, Default)]
 pub struct Control<'a> {
@@ -137,6 +150,10 @@ pub struct Control<'a> {
     pub interrupt: Option<&'a AtomicBool>,
     /// Called after each finished run, from any thread.
     pub progress: Option<&'a (dyn Fn(Progress) + Sync)>,
+    /// Called after every iteration of the long runs, from any thread.
+    pub iteration: Option<&'a (dyn Fn(Iteration) + Sync)>,
+    /// Number of the run that [`Control::iteration`] hears of: leave it 0.
+    pub run: usize,
     /// Keeps the states of long runs.
     pub checkpoint: Option<&'a Checkpoint<'a>>,
     /// Where in the fit this is, which names the runs in a checkpoint: leave it `None`.

@@ -95,20 +95,42 @@ fn short<M: LatentModel>(model: M, sample: &Sample, iterations: usize, control: 
         &mut Threads::new(&sample.rows),
         &mut Batch(Posterior::Soft),
         options,
-        Control { progress: None, checkpoint: None, ..control },
+        Control { progress: None, iteration: None, checkpoint: None, ..control },
         &mut |_, _, _| Ok(false),
     )
 }
 
 /// The M-step of given responsibilities (used rows × `k`, row-major).
 pub(crate) fn first_m_step<M: LatentModel>(template: &M, k: usize, source: &dyn Source, resp: &[f64]) -> Result<M> {
+    m_step_of(template, k, source, |row, out| out.copy_from_slice(&resp[row * k..][..k]))
+}
+
+/// The M-step of an assignment of the used rows to `k` components; −1 = none.
+pub(crate) fn m_step_of_assignment<M: LatentModel>(
+    template: &M,
+    k: usize,
+    source: &dyn Source,
+    assigned: &[i32],
+) -> Result<M> {
+    m_step_of(template, k, source, |row, out| {
+        out.iter_mut().enumerate().for_each(|(c, r)| *r = f64::from(u8::from(assigned[row] == c as i32)));
+    })
+}
+
+fn m_step_of<M: LatentModel>(
+    template: &M,
+    k: usize,
+    source: &dyn Source,
+    mut responsibilities: impl FnMut(usize, &mut [f64]),
+) -> Result<M> {
     let mut model = template.clone();
     let mut out = Expectation::new(model.empty_stats());
-    let (mut scratch, mut buffer) = (model.scratch(), Buffer::default());
+    let (mut scratch, mut buffer, mut resp) = (model.scratch(), Buffer::default(), Vec::new());
     for id in 0..source.n_chunks() {
         let chunk = source.read(id, &mut buffer)?;
-        let rows = chunk.first_row..chunk.first_row + chunk.rows.n_rows();
-        model.accumulate_given(chunk, &resp[rows.start * k..rows.end * k], &mut scratch, &mut out)?;
+        resp.resize(chunk.rows.n_rows() * k, 0.0);
+        resp.chunks_mut(k).enumerate().for_each(|(i, row)| responsibilities(chunk.first_row + i, row));
+        model.accumulate_given(chunk, &resp, &mut scratch, &mut out)?;
     }
     model.m_step(&out.stats)?;
     Ok(model)

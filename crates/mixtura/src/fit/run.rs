@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::Bits;
-use super::{Aitken, Control, Status, StatusKind, Trace};
+use super::{Aitken, Control, Iteration, Status, StatusKind, StopRule, Trace};
 use crate::algorithm::{Algorithm, Remaining};
 use crate::engine::Engine;
 use crate::error::Result;
@@ -90,6 +90,22 @@ pub fn run<M: LatentModel>(
     control: Control<'_>,
     policy: &mut Policy<'_, M>,
 ) -> Result<Run<M>> {
+    run_until(StopRule::default(), model, engine, algorithm, options, control, policy)
+}
+
+/// As [`run`], with another stop rule.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_until<M: LatentModel>(
+    stop: StopRule<'_>,
+    model: M,
+    engine: &mut dyn Engine<M>,
+    algorithm: &mut dyn Algorithm<M>,
+    options: RunOptions,
+    control: Control<'_>,
+    policy: &mut Policy<'_, M>,
+) -> Result<Run<M>> {
     let mut state = State {
         model,
         rule: Aitken::new(options.tolerance, options.scale),
@@ -99,6 +115,9 @@ pub fn run<M: LatentModel>(
         iterations: 0,
         ended: None,
     };
+    stop.history.iter().for_each(|objective| {
+        state.rule.next(*objective, Remaining::FromIncrements);
+    });
     let saved = control.checkpoint.and_then(|c| c.get::<Saved>(control.key()));
     if let Some(saved) = saved {
         saved.restore(&mut state, algorithm);
@@ -141,14 +160,15 @@ pub fn run<M: LatentModel>(
         state.remaining = estimate.or(state.remaining);
         state.trace.objective.push(step.objective);
         state.trace.nats_remaining.push(estimate);
+        if let Some(tell) = control.iteration {
+            let (iteration, objective) = (state.iterations, step.objective);
+            tell(Iteration { run: control.run, iteration, objective, nats_remaining: estimate });
+        }
         if policy(&mut state.model, &mut state.health, state.trace.breaks.len())? {
             state.trace.breaks.push(state.iterations);
             state.rule.restart();
-        } else if state.rule.converged() {
-            let detail = format!(
-                "less than {} nats remain to be gained, after {} iterations",
-                options.tolerance, state.iterations
-            );
+        } else if let Some(reached) = stop.reached(&state.rule, options.tolerance, &state.trace.objective) {
+            let detail = format!("{reached}, after {} iterations", state.iterations);
             state.ended = Some(Status { kind: StatusKind::Converged, detail });
         }
         if let Some(checkpoint) = control.checkpoint

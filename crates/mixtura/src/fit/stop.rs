@@ -2,12 +2,52 @@
 //!
 //! EM converges linearly, so increments shrink by a factor a and the rest of the sum is increment · a / (1 − a)
 //! (Böhning et al. 1994). On a plateau (the neighbourhood of a saddle) increments grow, a ≥ 1, and the rule waits.
+//!
+//! [`Stop::Change`] is the rule of scikit-learn's mixtures, for those who must repeat its results.
 
 use crate::algorithm::Remaining;
 
 /// Iterations in a row that must agree: one small increment may be chance, as where a fast direction has just died out
 /// and a slow one has not begun to show.
 const AGREE: usize = 3;
+
+/// When a run has converged.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Stop {
+    /// Aitken's estimate of the nats that remain is below the tolerance.
+    #[default]
+    Remaining,
+    /// The objective changes by less than a tolerance from one iteration to the next, in absolute value. That is no
+    /// promise: EM that is slow changes little and has far to go.
+    Change {
+        /// Nats of total objective.
+        tolerance: f64,
+    },
+}
+
+/// A stop rule and what it has seen before the run, where that continues an earlier one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StopRule<'a> {
+    /// The rule.
+    pub stop: Stop,
+    /// Objectives at the start of the last iterations of the earlier run, oldest first.
+    pub history: &'a [f64],
+}
+
+impl StopRule<'_> {
+    /// What the rule found, in words, where it says that the run has converged.
+    pub(super) fn reached(self, rule: &Aitken, nats: f64, objective: &[f64]) -> Option<String> {
+        match self.stop {
+            Stop::Remaining => rule.converged().then(|| format!("less than {nats} nats remain to be gained")),
+            Stop::Change { tolerance } => {
+                let (now, earlier) = objective.split_last()?;
+                let change = now - earlier.last().or(self.history.last())?;
+                (change.abs() < tolerance)
+                    .then(|| format!("the log-likelihood changed by less than {tolerance:.3e} nats in an iteration"))
+            }
+        }
+    }
+}
 
 /// Increments of the objective and what they promise.
 #[derive(Clone, Debug)]

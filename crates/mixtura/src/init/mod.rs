@@ -85,7 +85,7 @@ impl Start {
                 centers
             }
         };
-        let kmeans = KMeans { n_clusters: k, restarts: 1, max_iter: self.lloyd, seed };
+        let kmeans = KMeans { restarts: 1, max_iter: self.lloyd, seed, ..KMeans::new(k) };
         let centers = if self.lloyd == 0 { centers } else { kmeans.fit_from(&rows, centers)?.centers };
         match self.assignment {
             Assignment::Nearest => Ok(one_hot(&nearest(&rows, &centers)?, k)),

@@ -27,6 +27,9 @@ pub struct KMeans {
     pub restarts: usize,
     /// Most Lloyd iterations per start; they end by themselves when no row changes its cluster.
     pub max_iter: usize,
+    /// A start also ends when the centres move by no more than this: the sum of their squared shifts, in the columns' units
+    /// squared. 0 asks for an assignment that changes no more.
+    pub tolerance: f64,
     /// Seed of the starts.
     pub seed: Seed,
 }
@@ -42,8 +45,10 @@ pub struct KMeansFit {
     pub counts: Vec<f64>,
     /// Iterations of the returned start, the last one (which changed nothing) included.
     pub iterations: usize,
-    /// Whether the assignment stopped changing before the limit.
+    /// Whether the assignment stopped changing, or the centres moving, before the limit.
     pub converged: bool,
+    /// Whether a last pass, not counted, found that no row changes its cluster.
+    pub unchanged: bool,
     /// Inertia of each start.
     pub restarts: Vec<f64>,
 }
@@ -51,7 +56,7 @@ pub struct KMeansFit {
 impl KMeans {
     /// Ten k-means++ starts, 300 iterations at most, seed 0.
     pub fn new(n_clusters: usize) -> Self {
-        KMeans { n_clusters, restarts: 10, max_iter: 300, seed: Seed::new(0) }
+        KMeans { n_clusters, restarts: 10, max_iter: 300, tolerance: 0.0, seed: Seed::new(0) }
     }
 
     /// Fits from `restarts` seeded starts and returns the one of least inertia.
@@ -84,11 +89,11 @@ impl KMeans {
             return Err(Error::Usage(format!("{} centre values are not {k} rows of {d}", centers.len())));
         }
         let mut assigned = vec![u32::MAX; source.n_rows()];
-        let mut iterations = 0;
+        let (mut iterations, mut settled) = (0, false);
         loop {
             iterations += 1;
             let pass = assign(source, &centers, &mut assigned)?;
-            let converged = pass.changed == 0;
+            let converged = pass.changed == 0 || settled;
             if converged || iterations > self.max_iter {
                 return Ok(KMeansFit {
                     centers,
@@ -96,10 +101,14 @@ impl KMeans {
                     counts: pass.counts,
                     iterations: iterations - 1,
                     converged,
+                    unchanged: pass.changed == 0 && !settled,
                     restarts: vec![pass.inertia],
                 });
             }
-            centers = pass.means(&centers, source, &assigned)?;
+            let moved = pass.means(&centers, source, &assigned)?;
+            // The pass after this one assigns the rows to the centres that are returned.
+            settled = self.tolerance > 0.0 && squared_distance(&moved, &centers) <= self.tolerance;
+            centers = moved;
         }
     }
 }
@@ -121,29 +130,34 @@ impl Pass {
         self
     }
 
-    /// New centres; an empty cluster moves to the row that is farthest from its own centre.
+    /// New centres; an empty cluster moves to the row that is farthest from its own centre, which leaves that cluster.
     fn means(&self, old: &[f64], source: &dyn Source, assigned: &[u32]) -> Result<Vec<f64>> {
         let d = old.len() / self.counts.len();
-        let mut centers = old.to_vec();
-        for (k, &n) in self.counts.iter().enumerate() {
-            if n > 0.0 {
-                (0..d).for_each(|j| centers[k * d + j] += self.sums[k * d + j] / n);
-            }
-        }
-        let mut taken = Vec::new();
-        for k in (0..self.counts.len()).filter(|&k| self.counts[k] == 0.0) {
+        let (mut counts, mut sums) = (self.counts.clone(), self.sums.clone());
+        let mut taken: Vec<(usize, usize, Vec<f64>)> = Vec::new();
+        for k in (0..counts.len()).filter(|&k| self.counts[k] == 0.0) {
             let mut best = (0.0, None);
-            for_each_row(source, |i, row, _, _| {
+            for_each_row(source, |i, row, w, _| {
                 let own = assigned[i] as usize;
                 let distance = squared_distance(row, &old[own * d..][..d]);
-                if distance > best.0 && !taken.contains(&i) {
-                    best = (distance, Some((i, row.to_vec())));
+                if distance > best.0 && !taken.iter().any(|(_, other, _)| *other == i) {
+                    best = (distance, Some((i, own, w, row.to_vec())));
                 }
             })?;
-            if let Some((i, row)) = best.1 {
-                taken.push(i);
-                centers[k * d..][..d].copy_from_slice(&row);
+            if let Some((i, own, w, row)) = best.1 {
+                counts[own] -= w;
+                (0..d).for_each(|j| sums[own * d + j] -= w * (row[j] - old[own * d + j]));
+                taken.push((k, i, row));
             }
+        }
+        let mut centers = old.to_vec();
+        for (k, &n) in counts.iter().enumerate() {
+            if n > 0.0 {
+                (0..d).for_each(|j| centers[k * d + j] += sums[k * d + j] / n);
+            }
+        }
+        for (k, _, row) in taken {
+            centers[k * d..][..d].copy_from_slice(&row);
         }
         Ok(centers)
     }
@@ -215,6 +229,22 @@ pub fn nearest(source: &dyn Source, centers: &[f64]) -> Result<Vec<u32>> {
     let mut assigned = vec![u32::MAX; source.n_rows()];
     assign(source, centers, &mut assigned)?;
     Ok(assigned)
+}
+
+/// Distance of every used row to every centre (rows × K, row-major), in the columns' units.
+///
+/// # Errors
+/// If a cell is missing.
+pub fn distances(source: &dyn Source, centers: &[f64]) -> Result<Vec<f64>> {
+    let mut out = Vec::with_capacity(source.n_rows() * (centers.len() / source.n_features()));
+    let mut missing = None;
+    for_each_row(source, |i, row, _, _| {
+        if missing.is_none() && row.iter().any(|x| x.is_nan()) {
+            missing = Some(missing_cell(row, i));
+        }
+        out.extend(centers.chunks(row.len()).map(|center| squared_distance(row, center).sqrt()));
+    })?;
+    missing.map_or(Ok(out), Err)
 }
 
 #[inline]

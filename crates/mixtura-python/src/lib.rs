@@ -1,0 +1,33 @@
+//! `mixtura._core`: what the Python package calls. Conversion and dispatch, no mathematics.
+
+mod fit;
+mod input;
+mod kmeans;
+mod model;
+mod run;
+mod select;
+
+use pyo3::prelude::*;
+
+/// The library behind the Python package `mixtura`; its interface is private to the package.
+#[pymodule]
+mod _core {
+    #[pymodule_export]
+    use crate::fit::fit_gaussian;
+    #[pymodule_export]
+    use crate::input::table_columns;
+    #[pymodule_export]
+    use crate::kmeans::{fit_kmeans, kmeans_distances, kmeans_nearest};
+    #[pymodule_export]
+    use crate::main_from;
+    #[pymodule_export]
+    use crate::model::Mixture;
+    #[pymodule_export]
+    use crate::select::select;
+}
+
+/// Runs the `mixtura` command with these arguments, the program's name first; returns the exit code.
+#[pyfunction]
+fn main_from(py: Python<'_>, args: Vec<std::ffi::OsString>) -> u8 {
+    py.detach(|| mixtura_cli::main_from(args))
+}

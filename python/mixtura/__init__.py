@@ -1,0 +1,15 @@
+"""Gaussian mixtures by Expectation-Maximization with scikit-learn's interface.
+
+>>> import numpy as np
+>>> from mixtura import GaussianMixture
+>>> X = np.array([[0.0], [0.1], [0.3], [5.0], [5.2], [5.1]])
+>>> fit = GaussianMixture(n_components=2, random_state=0).fit(X)
+>>> fit.status_
+'converged'
+"""
+
+from mixtura._gaussian import GaussianMixture
+from mixtura._kmeans import KMeans
+from mixtura._select import Selection, select
+
+__all__ = ["GaussianMixture", "KMeans", "Selection", "select"]

@@ -1,0 +1,116 @@
+"""The compiled module: private to the package."""
+
+from collections.abc import Callable
+from typing import Any, NotRequired, TypedDict, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "Mixture",
+    "fit_gaussian",
+    "fit_kmeans",
+    "kmeans_distances",
+    "kmeans_nearest",
+    "main_from",
+    "select",
+    "table_columns",
+]
+
+_Floats = NDArray[np.float64]
+_Rows = NDArray[np.float64] | NDArray[np.float32]
+
+class _FitOptions(TypedDict):
+    n_components: int
+    covariance_type: str
+    tolerance: float | None
+    change: float | None
+    history: list[float]
+    reg_covar: float | None
+    max_iter: int
+    restarts: int | None
+    seed: int
+    every: int
+    threads: int | None
+
+class _Start(TypedDict):
+    weights: _Floats | None
+    means: _Floats | None
+    covariances: _Floats | None
+    assignments: list[NDArray[Any]] | None
+
+class _KMeansOptions(TypedDict):
+    n_clusters: int
+    restarts: int
+    max_iter: int
+    tolerance: float
+    seed: int
+    threads: int | None
+
+class _Parameters(TypedDict):
+    covariance_type: str
+    weights: _Floats
+    means: _Floats
+    covariances: _Floats
+
+class _Fit(_Parameters):
+    seconds: NotRequired[float]
+    status: str
+    detail: str
+    n_iter: int
+    log_likelihood: float
+    total_weight: float
+    bic: float
+    aic: float
+    icl: float
+    n_parameters: int
+    objective: _Floats
+    nats_remaining: _Floats
+    record: str
+    interrupt: NotRequired[BaseException | None]
+
+class _KMeansFit(TypedDict):
+    centers: _Floats
+    inertia: float
+    n_iter: int
+    converged: bool
+
+@final
+class Mixture:
+    def __new__(cls, covariance_type: str, weights: _Floats, means: _Floats, covariances: _Floats) -> Mixture: ...
+    def posterior(
+        self, x: _Rows, keep: bool, threads: int | None = None
+    ) -> tuple[_Floats | None, _Floats, NDArray[np.int64]]: ...
+    def mahalanobis(self, x: _Rows) -> _Floats: ...
+    def sample(self, n: int, seed: int) -> tuple[_Floats, NDArray[np.int64]]: ...
+    def marginal(self, columns: list[int]) -> Mixture: ...
+    def condition(self, given: list[tuple[int, float]]) -> Mixture: ...
+    def n_free_parameters(self) -> int: ...
+    def parameters(self) -> _Parameters: ...
+    def to_json(self, columns: list[str], record: str | None, origin: str) -> str: ...
+    @staticmethod
+    def from_json(text: str) -> tuple[Mixture, list[str], str]: ...
+
+def fit_gaussian(
+    x: _Rows,
+    options: _FitOptions,
+    start: _Start,
+    weights: _Floats | None = None,
+    labels: NDArray[np.int32] | None = None,
+    listener: Callable[[str], object] | None = None,
+) -> _Fit: ...
+def select(
+    x: _Rows,
+    options: _FitOptions,
+    ks: list[int],
+    covariance_types: list[str],
+    criterion: str,
+    weights: _Floats | None = None,
+) -> tuple[list[dict[str, Any]], int, _Fit]: ...
+def fit_kmeans(
+    x: _Rows, options: _KMeansOptions, starts: list[_Floats] | None = None, weights: _Floats | None = None
+) -> _KMeansFit: ...
+def kmeans_nearest(x: _Rows, centers: _Floats, threads: int | None = None) -> NDArray[np.int32]: ...
+def kmeans_distances(x: _Rows, centers: _Floats, threads: int | None = None) -> _Floats: ...
+def table_columns(table: object) -> tuple[list[str], _Floats]: ...
+def main_from(args: list[str]) -> int: ...

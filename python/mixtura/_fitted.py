@@ -1,0 +1,338 @@
+"""What every fitted Gaussian mixture answers: rows scored, drawn, conditioned; models saved and handed on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.mixture import GaussianMixture as ScikitGaussianMixture
+from sklearn.utils.validation import check_is_fitted
+
+from mixtura import _core
+from mixtura import _covariances as shapes
+from mixtura._validation import Floats, Ints, Rows, check_integer, check_rows, check_seed, check_threads, check_weights
+
+
+class FittedMixture(DensityMixin, BaseEstimator):
+    """A mixture of Gaussians given by `weights_`, `means_` and `covariances_`, which may also be assigned by hand."""
+
+    n_components: int
+    covariance_type: str
+    random_state: Any
+    n_jobs: int | None
+    weights_: Floats
+    means_: Floats
+    covariances_: Floats
+    n_features_in_: int
+    status_: str
+    _record: str | None
+
+    def __init__(self, n_components: int = 1, *, covariance_type: str = "full") -> None:
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+
+    # Parameters -------------------------------------------------------------------------------------------------------
+
+    @property
+    def precisions_(self) -> Floats:
+        """Inverses of `covariances_`, in the same shape. Assign to set the covariances."""
+        return self._derived(shapes.precisions)
+
+    @precisions_.setter
+    def precisions_(self, values: ArrayLike) -> None:
+        self.covariances_ = shapes.from_precisions(self.covariance_type, np.asarray(values, dtype=np.float64))
+
+    @property
+    def precisions_cholesky_(self) -> Floats:
+        """P with precision = P Pᵀ, in the shape of `covariances_`. Assign to set the covariances."""
+        return self._derived(shapes.precisions_cholesky)
+
+    @precisions_cholesky_.setter
+    def precisions_cholesky_(self, values: ArrayLike) -> None:
+        self.covariances_ = shapes.from_precisions_cholesky(self.covariance_type, np.asarray(values, dtype=np.float64))
+
+    def _derived(self, of: Any) -> Floats:
+        try:
+            covariances = self.covariances_
+        except AttributeError:
+            raise AttributeError(f"this {type(self).__name__} is not fitted yet: it has no covariances") from None
+        values: Floats = of(self.covariance_type, covariances)
+        # A change in this copy would go unnoticed: it must be assigned as a whole.
+        values.flags.writeable = False
+        return values
+
+    def _model(self) -> _core.Mixture:
+        """Return the mixture of the attributes as they are now."""
+        check_is_fitted(self, ["weights_", "means_", "covariances_"])
+        means = np.ascontiguousarray(self.means_, dtype=np.float64)
+        k, d = means.shape
+        full = shapes.to_full(self.covariance_type, self._shaped_covariances(k, d), k, d)
+        return _core.Mixture(self.covariance_type, np.ascontiguousarray(self.weights_, dtype=np.float64), means, full)
+
+    def _shaped_covariances(self, k: int, d: int) -> Floats:
+        """Return `covariances_` once it is clear that it belongs to `covariance_type` and to the means."""
+        covariances = np.asarray(self.covariances_, dtype=np.float64)
+        wanted = shapes.shape_of(self.covariance_type, k, d)
+        if covariances.shape != wanted:
+            raise ValueError(
+                f"covariances_ has the shape {covariances.shape}: {self.covariance_type!r} covariances of {k} "
+                f"components in {d} columns have {wanted}"
+            )
+        return covariances
+
+    def _n_parameters(self) -> int:
+        return self._model().n_free_parameters()
+
+    # Rows -------------------------------------------------------------------------------------------------------------
+
+    def _posterior(self, X: object, keep: bool) -> tuple[Any, Floats, Ints]:
+        model = self._model()
+        if not hasattr(self, "n_features_in_"):
+            self.n_features_in_ = int(self.means_.shape[1])
+        return self._posterior_of(model, check_rows(self, X, reset=False, nan=True), keep)
+
+    def _posterior_of(self, model: _core.Mixture, rows: Rows, keep: bool) -> tuple[Any, Floats, Ints]:
+        return model.posterior(rows, keep, check_threads(self, self.n_jobs))
+
+    def predict(self, X: object) -> Ints:
+        """Return the most probable component of every row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; NaN marks a missing cell, which is integrated out.
+
+        Returns
+        -------
+        components : ndarray of shape (n_samples,)
+        """
+        return self._posterior(X, keep=False)[2]
+
+    def predict_proba(self, X: object) -> Floats:
+        """Return the responsibilities: the probability of every component given the row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        responsibilities : ndarray of shape (n_samples, n_components)
+        """
+        return self._posterior(X, keep=True)[0]
+
+    def score_samples(self, X: object) -> Floats:
+        """Return log p(x) of every row (of its observed cells), in nats.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        log_density : ndarray of shape (n_samples,)
+        """
+        return self._posterior(X, keep=False)[1]
+
+    def score(self, X: object, y: object = None, sample_weight: ArrayLike | None = None) -> float:
+        """Return the mean of log p(x) over the rows, weighted by `sample_weight`, in nats per row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : ignored
+        sample_weight : array-like of shape (n_samples,), optional
+
+        Returns
+        -------
+        score : float
+        """
+        log_density = self.score_samples(X)
+        weights = check_weights(sample_weight, log_density.shape[0])
+        return np.average(log_density, weights=weights)
+
+    def aic(self, X: object, sample_weight: ArrayLike | None = None) -> float:
+        """Return Akaike's information criterion of the rows; lower is better."""
+        total, _ = self._total(X, sample_weight)
+        return -2.0 * total + 2.0 * self._n_parameters()
+
+    def bic(self, X: object, sample_weight: ArrayLike | None = None) -> float:
+        """Return the Bayesian information criterion of the rows, n = the sum of the weights; lower is better."""
+        total, n = self._total(X, sample_weight)
+        return -2.0 * total + self._n_parameters() * float(np.log(n))
+
+    def icl(self, X: object, sample_weight: ArrayLike | None = None) -> float:
+        """Return the integrated completed likelihood: BIC that charges for overlap; lower is better."""
+        best = self.predict_proba(X).max(axis=1)
+        weights = check_weights(sample_weight, best.shape[0])
+        return self.bic(X, sample_weight) - 2.0 * float(np.sum(np.log(best) * (1.0 if weights is None else weights)))
+
+    def _total(self, X: object, sample_weight: ArrayLike | None) -> tuple[float, float]:
+        log_density = self.score_samples(X)
+        weights = check_weights(sample_weight, log_density.shape[0])
+        if weights is None:
+            return float(log_density.sum()), float(log_density.shape[0])
+        return float(weights @ log_density), float(weights.sum())
+
+    def mahalanobis(self, X: object) -> Floats:
+        """Return the Mahalanobis distance of every row to every component, in standard deviations (not squared).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Missing cells (NaN) are left out of the distance.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_samples, n_components)
+        """
+        model = self._model()
+        return model.mahalanobis(check_rows(self, X, reset=False, nan=True))
+
+    def sample(self, n_samples: int = 1) -> tuple[Floats, Ints]:
+        """Draw rows from the mixture.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+        y : ndarray of shape (n_samples,)
+            The component of each row; rows come component by component.
+        """
+        model = self._model()
+        n = check_integer(self, "n_samples", n_samples, 1)
+        rows, components = model.sample(n, check_seed(self, self.random_state))
+        order = np.argsort(components, kind="stable")
+        return rows[order], components[order]
+
+    # Other mixtures ---------------------------------------------------------------------------------------------------
+
+    def marginal(self, columns: Sequence[int | str]) -> Self:
+        """Return the mixture of some columns (numbers or names), the others integrated out.
+
+        >>> import numpy as np
+        >>> from mixtura import GaussianMixture
+        >>> X = np.random.default_rng(0).normal(size=(50, 3))
+        >>> GaussianMixture().fit(X).marginal([2, 0]).means_.shape
+        (1, 2)
+        """
+        model = self._model()
+        chosen = [self._column(c) for c in columns]
+        return self._made_from(model.marginal(chosen), chosen, f"the marginal of columns {list(columns)}")
+
+    def condition(self, given: Mapping[int | str, float]) -> Self:
+        """Return the mixture of the other columns given the values of some: {number or name: value}.
+
+        >>> import numpy as np
+        >>> from mixtura import GaussianMixture
+        >>> X = np.random.default_rng(0).normal(size=(50, 3))
+        >>> GaussianMixture().fit(X).condition({0: 1.5}).means_.shape
+        (1, 2)
+        """
+        model = self._model()
+        pairs = [(self._column(c), float(value)) for c, value in given.items()]
+        rest = [j for j in range(self.means_.shape[1]) if j not in {j for j, _ in pairs}]
+        return self._made_from(model.condition(pairs), rest, f"conditioned on {dict(given)}")
+
+    def _column(self, column: int | str) -> int:
+        if not isinstance(column, str):
+            if not 0 <= int(column) < self.means_.shape[1]:
+                raise ValueError(f"there is no column {column}: the model has {self.means_.shape[1]}")
+            return int(column)
+        names = self._columns()
+        if column not in names:
+            raise ValueError(f"there is no column {column!r}: the model has {', '.join(names)}")
+        return names.index(column)
+
+    def _columns(self) -> list[str]:
+        names = getattr(self, "feature_names_in_", None)
+        return [f"x{j + 1}" for j in range(self.means_.shape[1])] if names is None else [str(n) for n in names]
+
+    def _made_from(self, model: _core.Mixture, columns: list[int], status: str) -> Self:
+        made = type(self)()
+        names: Any = getattr(self, "feature_names_in_", None)
+        made._take(model, None if names is None else names[columns])
+        made.set_params(random_state=self.random_state, n_jobs=self.n_jobs)
+        made.status_ = "derived"
+        made._origin = status
+        return made
+
+    def _take(self, model: _core.Mixture, names: Any) -> None:
+        """Become a given mixture."""
+        found = model.parameters()
+        self.covariance_type = found["covariance_type"]
+        self.n_components = len(found["weights"])
+        self.weights_, self.means_ = found["weights"], found["means"]
+        self.covariances_ = shapes.from_full(self.covariance_type, found["covariances"])
+        self.n_features_in_ = self.means_.shape[1]
+        if names is not None:
+            self.feature_names_in_ = np.asarray(names, dtype=object)
+        self._record = None
+
+    _origin: str = "parameters set in Python"
+
+    # Files and other libraries ----------------------------------------------------------------------------------------
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the model as JSON, which `load` and the `mixtura` command read."""
+        model = self._model()
+        text = model.to_json(self._columns(), getattr(self, "_record", None), self._origin)
+        Path(path).write_text(text, "utf-8")
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Self:
+        """Read a model that `save` or the `mixtura` command has written.
+
+        Raises
+        ------
+        ValueError
+            If the file is no model file, or holds what no valid model has.
+        """
+        model, columns, record = _core.Mixture.from_json(Path(path).read_text("utf-8"))
+        made = cls()
+        unnamed = columns == [f"x{j + 1}" for j in range(len(columns))]
+        made._take(model, None if unnamed else columns)
+        made._recall(record)
+        return made
+
+    def _recall(self, record: str) -> None:
+        """Take over the story of the fit."""
+        self._record = record
+
+    @classmethod
+    def from_sklearn(cls, estimator: Any) -> Self:
+        """Return this estimator with the parameters of a fitted `sklearn.mixture.GaussianMixture`."""
+        check_is_fitted(estimator)
+        made = cls(n_components=estimator.n_components, covariance_type=estimator.covariance_type)
+        made.set_params(random_state=estimator.random_state)
+        made.weights_ = np.array(estimator.weights_, dtype=np.float64)
+        made.means_ = np.array(estimator.means_, dtype=np.float64)
+        made.covariances_ = np.array(estimator.covariances_, dtype=np.float64)
+        for name in ("converged_", "n_iter_", "lower_bound_", "n_features_in_", "feature_names_in_"):
+            if hasattr(estimator, name):
+                setattr(made, name, getattr(estimator, name))
+        made.status_ = "derived"
+        made._origin = "from scikit-learn"
+        return made
+
+    def to_sklearn(self) -> Any:
+        """Return a fitted `sklearn.mixture.GaussianMixture` with these parameters."""
+        self._model()
+        # `mixtura` may have been put in its place by a test: ask for the original.
+        other: Any = ScikitGaussianMixture(n_components=len(self.weights_), covariance_type=self.covariance_type)
+        other.weights_, other.means_ = self.weights_.copy(), self.means_.copy()
+        other.covariances_ = np.array(self.covariances_)
+        other.precisions_cholesky_ = np.array(self.precisions_cholesky_)
+        other.precisions_ = np.array(self.precisions_)
+        for name in ("converged_", "n_iter_", "lower_bound_", "n_features_in_", "feature_names_in_"):
+            if hasattr(self, name):
+                setattr(other, name, getattr(self, name))
+        return other

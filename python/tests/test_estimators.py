@@ -1,0 +1,16 @@
+"""scikit-learn's own checks of an estimator, for every estimator of the package."""
+
+from mixtura import GaussianMixture, KMeans
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+
+@parametrize_with_checks(
+    [
+        GaussianMixture(),
+        GaussianMixture(n_components=2, covariance_type="diag", random_state=0),
+        GaussianMixture(tol=1e-3, reg_covar=1e-6, init_params="kmeans"),
+        KMeans(n_clusters=3, random_state=0),
+    ]
+)
+def test_scikit_learns_checks(estimator, check):
+    check(estimator)
