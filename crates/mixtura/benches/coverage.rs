@@ -1,8 +1,8 @@
 //! Whether `chance_of_better` is calibrated: on simulated problems every fit's estimated chance that another search of the
 //! same size ends in a better optimum, against how often searches from other seeds did.
 //!
-//! `cargo bench -p mixtura --bench coverage` takes some minutes; with `-- --test` two problems only. Recorded (100 problems,
-//! 6 seeds each, at 8, 4 and 2 restarts): see COMPARE.md.
+//! `cargo bench -p mixtura --bench coverage` takes some minutes; with `-- --test` two problems only. COMPARE.md has
+//! what it printed.
 
 use mixtura::data::Dense;
 use mixtura::family::gaussian::Structure;
