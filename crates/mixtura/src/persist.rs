@@ -347,6 +347,15 @@ impl SavedModel {
     /// # Errors
     /// [`Error::Model`] for anything that no valid model file says.
     pub fn from_json(text: &str) -> Result<Self> {
+        // Names in a damaged file may hold line breaks; a refusal is one line.
+        let clean = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+        Self::parse(text).map_err(|error| match error {
+            Error::Model(sentence) => Error::Model(sentence.chars().map(clean).collect()),
+            other => other,
+        })
+    }
+
+    fn parse(text: &str) -> Result<Self> {
         let head: Head = serde_json::from_str(text)
             .map_err(|e| Error::Model(format!("this is not a model file (not valid JSON: {e})")))?;
         if head.format.as_deref() != Some(FORMAT) {

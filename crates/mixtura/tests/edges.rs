@@ -266,3 +266,10 @@ fn an_interrupt_at_any_moment_is_no_panic() {
     let none = GaussianMixture { max_iter: 0, ..GaussianMixture::new(3) }.fit(&table).unwrap();
     assert_eq!((none.status.kind, none.iterations), (StatusKind::IterationLimit, 0));
 }
+
+#[test]
+fn refusals_of_model_files_are_one_line() {
+    let text = "{\"format\": \"mixtura-model\", \"version\": 1, \"a\\nb\": 0}";
+    let error = SavedModel::from_json(text).unwrap_err().to_string();
+    assert!(error.contains("damaged") && !error.contains('\n'), "{error}");
+}
