@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mixtura::data::{Chunk, Source};
+use mixtura::data::{Chunk, Source, rows_fingerprint};
 use mixtura::model::posteriors;
 use mixtura::persist::{SavedModel, finite};
 use mixtura::query::Threshold;
@@ -13,7 +13,7 @@ use crate::failure::{Failure, UNUSABLE};
 use crate::flags::{Input, Threads};
 use crate::predict::read_for;
 use crate::rows_out::{cell, count};
-use crate::{data, fingerprint, model_file, output, rows_out};
+use crate::{data, model_file, output, rows_out};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -64,10 +64,8 @@ struct AnomalyJson {
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     args.threads.apply()?;
     let held_out = args.calibrate.as_deref();
-    let files = args.input.paths()?;
-    let mut inputs: Vec<&Path> = files.iter().map(Path::new).chain([&*args.model]).collect();
-    inputs.extend(held_out.map(Path::new));
-    output::spare_inputs(args.out.as_ref(), &inputs)?;
+    let others: Vec<&Path> = [&*args.model].into_iter().chain(held_out.map(Path::new)).collect();
+    let files = args.input.paths_sparing(args.out.as_ref(), &others)?;
     if args.json && args.out.as_deref() == Some("-") {
         return Err(Failure::usage("--json and --out - both write standard output: choose one"));
     }
@@ -81,7 +79,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             let table = read_for(&saved, &[file.to_owned()], None, &args.input.memory)?;
             let rows = &*data::rows(&table)?;
             let about = |error| Failure::about(&table.source, &error);
-            if fingerprint::fingerprint(rows).map_err(about)? == saved.record.data.fingerprint {
+            if rows_fingerprint(rows).map_err(about)? == saved.record.data.fingerprint {
                 eprintln!(
                     "note: {} holds the very rows that the model was fitted to: held-out rows are needed, the true rate is higher",
                     table.source

@@ -1,7 +1,5 @@
 //! `mixtura cluster`: k-means.
 
-use std::path::Path;
-
 use mixtura::data::{Buffer, Chunk, Rows, Source, for_each_row};
 use mixtura::model::kmeans::nearest;
 use mixtura::{KMeans, KMeansFit, Seed};
@@ -75,9 +73,7 @@ struct ClusterJson<'a> {
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     args.threads.apply()?;
-    let files = args.input.paths()?;
-    let inputs: Vec<&Path> = files.iter().map(Path::new).collect();
-    output::spare_inputs(args.out.as_ref(), &inputs)?;
+    let files = args.input.paths_sparing(args.out.as_ref(), &[])?;
     output::check_table(args.out.as_deref())?;
     let to_stdout = args.out.as_deref() == Some("-");
     if args.json && to_stdout {
@@ -97,27 +93,10 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Scale::None => vec![(0.0, 1.0); d],
         Scale::Standard => units(&*weighted).map_err(about)?,
     };
-    let mut missing = None;
-    for_each_row(&*weighted, |i, row, _, _| {
-        if let (None, Some(j)) = (&missing, row.iter().position(|x| x.is_nan())) {
-            missing = Some((i, j));
-        }
-    })
-    .map_err(about)?;
-    if let Some((i, j)) = missing {
-        let (source, name) = (&table.source, &table.columns[j]);
-        return Err(Failure::new(
-            UNUSABLE,
-            format!(
-                "{source}: row {}, column '{name}' is missing: k-means needs complete rows (mixtura fit does not)",
-                i + 1
-            ),
-        ));
-    }
     let used = InUnits { source: &*weighted, units: &units };
     let seed = Seed::new(args.seed);
     let kmeans = KMeans { restarts: args.restarts, max_iter: args.max_iter, seed, ..KMeans::new(args.k) };
-    let fit = kmeans.fit(&used).map_err(about)?;
+    let fit = kmeans.fit(&used).map_err(|error| missing_cell(&table, &*weighted).unwrap_or_else(|| about(error)))?;
     let written = match &args.out {
         Some(path) => {
             // Rows of weight 0 have a cluster too.
@@ -133,6 +112,19 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let centers: Vec<f64> = fit.centers.iter().enumerate().map(|(n, c)| c * units[n % d].1 + units[n % d].0).collect();
     print(&args, &table, &centers, &fit)?;
     written
+}
+
+/// The refusal of the first missing cell, by the name of its column, where that is what k-means refused.
+fn missing_cell(table: &Table, rows: &dyn Source) -> Option<Failure> {
+    let mut missing = None;
+    for_each_row(rows, |i, row, _, _| {
+        missing = missing.or_else(|| row.iter().position(|x| x.is_nan()).map(|j| (i, j)));
+    })
+    .ok()?;
+    let (i, j) = missing?;
+    let (source, name) = (&table.source, &table.columns[j]);
+    let why = "is missing: k-means needs complete rows (mixtura fit does not)";
+    Some(Failure::new(UNUSABLE, format!("{source}: row {}, column '{name}' {why}", i + 1)))
 }
 
 fn print(args: &Args, table: &Table, centers: &[f64], fit: &KMeansFit) -> Result<(), Failure> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use mixtura::model::posteriors;
+use mixtura::model::{most_probable, posteriors};
 use mixtura::query::Agreement;
 use mixtura_io::{ReadOptions, read_tables};
 use serde::Serialize;
@@ -86,8 +86,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let counts = posteriors(model, rows, 0..rows.n_chunks(), |chunk, resp, _| {
         let (mut counts, mut unknown) = (Counts::new(), 0);
         for i in 0..chunk.rows.n_rows() {
-            let r = &resp[i * k..][..k];
-            let component = (0..k).fold(0, |best, c| if r[c] > r[best] { c } else { best });
+            let component = most_probable(&resp[i * k..][..k]);
             match chunk.label(i) {
                 Some(label) => *counts.entry((label, group(component))).or_insert(0.0) += chunk.weight(i),
                 None => unknown += 1,

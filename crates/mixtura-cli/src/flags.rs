@@ -1,7 +1,7 @@
 //! The flags that several subcommands share, and what their values mean.
 
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mixtura::catalog;
@@ -10,6 +10,7 @@ use mixtura::fit::{Collapse, Criterion, Method};
 use mixtura_io::{ReadOptions, expand};
 
 use crate::failure::Failure;
+use crate::output;
 
 /// Which columns of the file are data.
 #[derive(Args, Debug)]
@@ -49,6 +50,14 @@ impl Input {
     /// The files, with globs expanded.
     pub(crate) fn paths(&self) -> Result<Vec<String>, Failure> {
         Ok(expand(&self.files)?)
+    }
+
+    /// The same, for a command that writes to `out`, which must be none of them and none of `others`.
+    pub(crate) fn paths_sparing(&self, out: Option<&String>, others: &[&Path]) -> Result<Vec<String>, Failure> {
+        let files = self.paths()?;
+        let inputs: Vec<&Path> = files.iter().map(Path::new).chain(others.iter().copied()).collect();
+        output::spare_inputs(out, &inputs)?;
+        Ok(files)
     }
 }
 

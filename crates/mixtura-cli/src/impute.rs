@@ -1,6 +1,6 @@
 //! `mixtura impute`: missing cells filled from the observed ones of their row.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
 
 use mixtura::Seed;
@@ -44,9 +44,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     args.threads.apply()?;
-    let files = args.input.paths()?;
-    let inputs: Vec<&Path> = files.iter().map(Path::new).chain([&*args.model]).collect();
-    output::spare_inputs(args.out.as_ref(), &inputs)?;
+    let files = args.input.paths_sparing(args.out.as_ref(), &[&args.model])?;
     let saved = model_file::read(&args.model)?;
     let table = read_for(&saved, &files, None, &args.input.memory)?;
     let rows = &*data::rows(&table)?;

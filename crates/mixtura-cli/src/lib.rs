@@ -15,7 +15,6 @@ mod density;
 mod describe;
 mod estep;
 mod failure;
-mod fingerprint;
 mod fit;
 mod fit_json;
 mod flags;

@@ -2,11 +2,11 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mixtura::data::{CHUNK_ROWS, Chunk};
-use mixtura::model::{LatentModel, Predict};
+use mixtura::data::Chunk;
+use mixtura::model::{LatentModel, Predict, most_probable};
 use mixtura::persist::SavedModel;
 use mixtura::query::Conditioner;
 use mixtura_io::{ReadError, ReadOptions, Table, read_table, read_tables};
@@ -51,9 +51,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     args.threads.apply()?;
-    let files = args.input.paths()?;
-    let inputs: Vec<&Path> = files.iter().map(Path::new).chain([&*args.model]).collect();
-    output::spare_inputs(args.out.as_ref(), &inputs)?;
+    let files = args.input.paths_sparing(args.out.as_ref(), &[&args.model])?;
     let saved = model_file::read(&args.model)?;
     let table = read_for(&saved, &files, None, &args.input.memory)?;
     let rows = &*data::rows(&table)?;
@@ -109,12 +107,12 @@ impl<'a> Worker<'a> {
             saved,
             scratch: saved.model.scratch(),
             conditioner: Conditioner::new(&saved.model),
-            resp: vec![0.0; CHUNK_ROWS * k],
-            log_density: vec![0.0; CHUNK_ROWS],
+            resp: vec![0.0; rows_out::ROWS * k],
+            log_density: vec![0.0; rows_out::ROWS],
         }
     }
 
-    /// The CSV lines of one chunk; returns how many rows are so far out that every density is 0.
+    /// The CSV lines of a few rows; returns how many rows are so far out that every density is 0.
     fn lines(&mut self, chunk: Chunk<'_>, args: &Args, text: &mut Vec<u8>) -> mixtura::Result<usize> {
         let k = self.saved.model.weights().len();
         let labels = &self.saved.record.labels;
@@ -122,7 +120,7 @@ impl<'a> Worker<'a> {
         let mut far = 0;
         for i in 0..chunk.rows.n_rows() {
             let resp = &self.resp[i * k..][..k];
-            let component = (0..k).fold(0, |best, c| if resp[c] > resp[best] { c } else { best });
+            let component = most_probable(resp);
             text.extend(component.to_string().bytes());
             if !labels.is_empty() {
                 text.push(b',');

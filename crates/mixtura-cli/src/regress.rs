@@ -1,6 +1,6 @@
 //! `mixtura regress`: some columns predicted from the others, row by row (Gaussian mixture regression).
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mixtura::Seed;
@@ -55,9 +55,7 @@ const MOST_DRAWS: usize = 10_000;
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     args.threads.apply()?;
-    let files = args.input.paths()?;
-    let inputs: Vec<&Path> = files.iter().map(Path::new).chain([&*args.model]).collect();
-    output::spare_inputs(args.out.as_ref(), &inputs)?;
+    let files = args.input.paths_sparing(args.out.as_ref(), &[&args.model])?;
     if args.draws > MOST_DRAWS {
         return Err(Failure::usage(format!("--draws {}: at most {MOST_DRAWS} per row", args.draws)));
     }

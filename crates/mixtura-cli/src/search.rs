@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mixtura::data::{Audit, audit};
+use mixtura::data::{Audit, audit, rows_fingerprint, text_fingerprint};
 use mixtura::family::Emission;
 use mixtura::family::gaussian::Structure;
 use mixtura::fit::{Checkpoint, Collapse, Control, Criterion, Grid, Identity, Init, Method, Selection};
@@ -15,7 +15,7 @@ use mixtura_io::{Table, read_tables};
 use crate::failure::{Failure, INTERRUPTED, UNUSABLE};
 use crate::flags::{self, Columns, Covariance, Memory, Threads};
 use crate::progress::Bar;
-use crate::{checkpoint, data, fingerprint, interrupt, model_file};
+use crate::{checkpoint, data, interrupt, model_file};
 
 /// Components tried where nobody says how many.
 const MOST_BY_DEFAULT: usize = 9;
@@ -81,6 +81,8 @@ pub(crate) struct Search {
 pub(crate) struct Data {
     pub(crate) table: Table,
     pub(crate) audit: Audit,
+    /// Of the used rows, for the model file and the checkpoint.
+    fingerprint: String,
     /// What the user should know, in sentences.
     pub(crate) warnings: Vec<String>,
     /// Names of the known components.
@@ -141,10 +143,12 @@ impl Search {
             return Err(Failure::new(UNUSABLE, sentence));
         }
         let rows = data::rows(&table)?;
-        let audit = audit(&*rows).map_err(|error| Failure::about(&table.source, &error))?;
+        let about = |error| Failure::about(&table.source, &error);
+        let audit = audit(&*rows).map_err(about)?;
+        let fingerprint = rows_fingerprint(&*rows).map_err(about)?;
         drop(rows);
         let warnings = data::warnings(&table, &audit);
-        Ok(Data { table, audit, warnings, labels, start })
+        Ok(Data { table, audit, fingerprint, warnings, labels, start })
     }
 
     /// The numbers of components and the structures to try.
@@ -214,8 +218,8 @@ impl Search {
             Some(path) => {
                 let identity = Identity {
                     program: concat!("mixtura ", env!("CARGO_PKG_VERSION")).to_owned(),
-                    data: fingerprint::fingerprint(rows).map_err(about)?,
-                    options: fingerprint::of_text(&format!("{estimator:?} {grid:?}")),
+                    data: data.fingerprint.clone(),
+                    options: text_fingerprint(&format!("{estimator:?} {grid:?}")),
                 };
                 let every = Duration::from_secs_f64(self.checkpoint_every);
                 Some(checkpoint::open(path, Checkpoint::new(identity, every, &sink), quiet)?)
@@ -279,8 +283,7 @@ impl Search {
             source: table.source.clone(),
             n_rows: fit.n_rows,
             total_weight: fit.total_weight,
-            fingerprint: fingerprint::fingerprint(&*data::rows(table)?)
-                .map_err(|error| Failure::about(&table.source, &error))?,
+            fingerprint: data.fingerprint.clone(),
             shift: fit.affine.shift.clone(),
             scale: fit.affine.scale.clone(),
         };

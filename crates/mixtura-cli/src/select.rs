@@ -1,7 +1,6 @@
 //! `mixtura select`: how many components, and of which structure, by any criterion, with reasons.
 
 use std::io::{self, Write};
-use std::path::Path;
 
 use mixtura::fit::{Criterion, LikelihoodRatio, Selection};
 use mixtura::persist::finite;
@@ -101,9 +100,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         }
         output::check_target(path)?;
     }
-    let files = args.input.paths()?;
-    let inputs: Vec<&Path> = files.iter().map(Path::new).collect();
-    output::spare_inputs(args.out.as_ref(), &inputs)?;
+    let files = args.input.paths_sparing(args.out.as_ref(), &[])?;
     let quiet = args.quiet || args.json || args.csv;
     let mut data = search.read(&files, &args.input.memory)?;
     if !quiet {

@@ -3,7 +3,7 @@
 use mixtura::data::{Buffer, CHUNK_ROWS, Source};
 use mixtura::family::Emission;
 use mixtura::family::gaussian::Gaussian;
-use mixtura::model::{LatentModel, Predict};
+use mixtura::model::{LatentModel, Predict, most_probable};
 use mixtura::persist::{Record, SavedModel};
 use mixtura::query::Conditioner;
 use mixtura::{Mixture as Core, Seed, catalog};
@@ -67,7 +67,7 @@ fn rowwise(core: &Core<Gaussian>, rows: &dyn Source, keep: bool) -> mixtura::Res
             };
             core.posterior(chunk, scratch, resp, log_density);
             for (label, row) in labels.iter_mut().zip(resp.chunks(k)) {
-                *label = (0..k).fold(0, |best, c| if row[c] > row[best] { c } else { best }) as i64;
+                *label = most_probable(row) as i64;
             }
             Ok(())
         },

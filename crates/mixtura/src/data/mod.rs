@@ -3,12 +3,15 @@
 mod affine;
 mod audit;
 mod dense;
+mod fingerprint;
 mod fold;
 
 pub use affine::{Affine, Standardized, standardize, standardize_by};
 pub(crate) use affine::{constant_scale, power_of_two};
 pub use audit::{Audit, audit};
 pub use dense::{Dense, Values};
+pub(crate) use fingerprint::hex;
+pub use fingerprint::{rows_fingerprint, text_fingerprint};
 pub use fold::{Fold, Folds};
 
 use crate::error::Result;

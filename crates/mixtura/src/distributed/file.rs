@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::fingerprint::text_fingerprint;
 use super::{Part, Statistics};
 use crate::catalog;
-use crate::data::Affine;
+use crate::data::{Affine, text_fingerprint};
 use crate::error::{Error, Result};
 use crate::model::MixtureStats;
 use crate::stats::{Expectation, Layout, Moments};

@@ -26,14 +26,14 @@ mod file;
 mod fingerprint;
 mod step;
 
-pub use fingerprint::{model_fingerprint, rows_fingerprint};
+pub use fingerprint::model_fingerprint;
 pub use step::{StepOptions, m_step};
 
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Affine, Buffer, CHUNK_ROWS, Source, for_each_row, power_of_two, standardize_by};
+use crate::data::{Affine, Buffer, CHUNK_ROWS, Source, for_each_row, power_of_two, rows_fingerprint, standardize_by};
 use crate::engine::{Engine, Threads};
 use crate::error::{Error, Result};
 use crate::family::Emission;

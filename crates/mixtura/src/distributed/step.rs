@@ -2,9 +2,8 @@
 
 use mixtura_kernels::cholesky::{at, factor, packed_len};
 
-use super::fingerprint::text_fingerprint;
 use super::{Statistics, standardised};
-use crate::data::{Affine, constant_scale, power_of_two};
+use crate::data::{Affine, constant_scale, power_of_two, text_fingerprint};
 use crate::error::{Error, Result};
 use crate::family::gaussian::{Floor, Gaussian, Structure};
 use crate::family::{Emission, Health};

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
-use super::certificate::certify;
+use super::certificate::{certify, largest_first};
 use super::estimator::given;
 use super::{Control, Fit, GaussianMixture, Init, Prepared, Progress, Run, RunOptions, Status, StatusKind, run};
 use crate::algorithm::Batch;
@@ -343,15 +343,7 @@ fn expect<M: LatentModel>(model: &M, data: &Prepared<'_>) -> Result<crate::stats
 /// Components by effective count, largest first, then by means.
 fn descending(model: &BayesianModel) -> Vec<usize> {
     // Both kinds of weights have a = count + a constant.
-    let (counts, bank) = (model.mixing().a(), model.emission().point());
-    let mut keep: Vec<usize> = (0..counts.len()).collect();
-    keep.sort_by(|&a, &b| {
-        counts[b].total_cmp(&counts[a]).then_with(|| {
-            let pairs = bank.mean(a).iter().zip(bank.mean(b));
-            pairs.map(|(x, y)| x.total_cmp(y)).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
-        })
-    });
-    keep
+    largest_first(model.mixing().a(), model.emission().point())
 }
 
 /// The components in another order; the sticks of a process are broken in that order.

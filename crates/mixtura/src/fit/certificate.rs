@@ -70,16 +70,21 @@ impl Certificate {
 /// Overlap of two components that counts as complete.
 const COINCIDE: f64 = 1e-6;
 
-/// Orders the components of a finished run by weight, largest first, then by means.
-pub(super) fn order(run: &mut Run<Mixture<Gaussian>>) {
-    let (weights, bank) = (run.model.weights(), run.model.emission());
-    let mut keep: Vec<usize> = (0..weights.len()).collect();
-    keep.sort_by(|&a, &b| {
-        weights[b].total_cmp(&weights[a]).then_with(|| {
+/// Components by size, largest first, then by means.
+pub(super) fn largest_first(sizes: &[f64], bank: &Gaussian) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..sizes.len()).collect();
+    order.sort_by(|&a, &b| {
+        sizes[b].total_cmp(&sizes[a]).then_with(|| {
             let pairs = bank.mean(a).iter().zip(bank.mean(b));
             pairs.map(|(x, y)| x.total_cmp(y)).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
         })
     });
+    order
+}
+
+/// Orders the components of a finished run by weight, largest first, then by means.
+pub(super) fn order(run: &mut Run<Mixture<Gaussian>>) {
+    let keep = largest_first(run.model.weights(), run.model.emission());
     run.health = keep.iter().map(|&k| run.health[k]).collect();
     let counts = &mut run.expectation.stats.counts;
     *counts = keep.iter().map(|&k| counts[k]).collect();

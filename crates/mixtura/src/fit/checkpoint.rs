@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use sha2::{Digest, Sha256};
 
+use crate::data::text_fingerprint;
 use crate::error::{Error, Result};
 
 const FORMAT: &str = "mixtura-checkpoint";
@@ -137,8 +137,7 @@ fn name(key: u64) -> String {
 }
 
 fn checksum(entries: &BTreeMap<String, serde_json::Value>) -> String {
-    let text = serde_json::to_vec(entries).expect("states are plain data");
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    text_fingerprint(&serde_json::to_string(entries).expect("states are plain data"))
 }
 
 /// Numbers that are written as their bits, in hexadecimal: whatever they are, they come back the same.

@@ -6,7 +6,7 @@ mod posterior;
 mod weights;
 
 pub use mixture::{Mixture, MixtureStats};
-pub use posterior::posteriors;
+pub use posterior::{most_probable, posteriors};
 pub use weights::{WeightPosterior, WeightPrior, Weights};
 
 use crate::data::Chunk;

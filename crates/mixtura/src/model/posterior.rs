@@ -42,3 +42,8 @@ pub fn posteriors<M: Predict, T: Send>(
         )
         .collect()
 }
+
+/// The most probable component of a row of responsibilities; the first of equals.
+pub fn most_probable(resp: &[f64]) -> usize {
+    (0..resp.len()).fold(0, |best, c| if resp[c] > resp[best] { c } else { best })
+}
