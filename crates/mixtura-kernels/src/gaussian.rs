@@ -1,86 +1,268 @@
-//! Squared Mahalanobis distances of a tile of rows to one Gaussian.
+//! Log-densities of a tile of rows under one Gaussian.
 
 use crate::TILE;
-use crate::simd::{fma, kernel, lanes};
+use crate::cholesky::{at, packed_len};
+use crate::simd::{Isa, MAX_BLOCK, Simd, kernel};
 
-/// Outputs per register block: each loaded value of a row serves this many rows of L⁻¹.
-const BLOCK: usize = 4;
+/// L⁻¹ in the order in which [`full`] reads it: panels of outputs, and in a panel the coefficients of one feature
+/// after the other.
+#[derive(Clone, Debug, Default)]
+pub struct Whitening {
+    dim: usize,
+    panels: Vec<f64>,
+}
 
-/// Rows rounded up to whole lane blocks.
-#[inline(always)]
-fn padded<const L: usize>(n: usize) -> usize {
-    n.div_ceil(L) * L
+/// First output and number of outputs of every panel: the widest that a path has, and one of at most four at the end.
+fn panels(dim: usize, widest: usize) -> impl Iterator<Item = (usize, usize)> {
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let left = dim - start;
+        let width = if left > 4 { widest } else { 4 };
+        (left > 0).then(|| {
+            let panel = (start, width);
+            start += width.min(left);
+            panel
+        })
+    })
 }
 
 #[inline(always)]
-fn center_body<const FMA: bool, const L: usize>(tile: &[f64], n: usize, mean: &[f64], out: &mut [f64]) {
-    let n = padded::<L>(n);
-    for (j, &m) in mean.iter().enumerate() {
-        let (from, to) = (&tile[j * TILE..][..n], &mut out[j * TILE..][..n]);
-        for (t, &x) in to.iter_mut().zip(from) {
-            *t = x - m;
-        }
-    }
+fn sizes_body<S: Simd>() -> (usize, usize) {
+    (S::PANEL, S::SMALL)
 }
 
 kernel! {
-    /// Writes `tile − mean` into `out` (both feature-major, `mean.len()` features, `n` rows).
-    pub fn center(tile: &[f64], n: usize, mean: &[f64], out: &mut [f64]) = center_body, lanes 8 / 8 / 16
+    /// Outputs of a panel; most features without panels.
+    pub(crate) fn sizes() -> (usize, usize) = sizes_body
+}
+
+impl Whitening {
+    /// From L⁻¹, packed lower.
+    pub fn new(isa: Isa, inverse: &[f64], dim: usize) -> Self {
+        let (widest, small) = sizes(isa);
+        if dim <= small {
+            return Whitening { dim, panels: inverse[..packed_len(dim)].to_vec() };
+        }
+        let mut out = Vec::new();
+        for (i, width) in panels(dim, widest) {
+            for j in 0..i + width {
+                let coefficient = |b: usize| if j <= i + b && i + b < dim { inverse[at(i + b, j)] } else { 0.0 };
+                out.extend((0..width).map(coefficient));
+            }
+        }
+        Whitening { dim, panels: out }
+    }
+
+    /// Number of features.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+}
+
+/// Memory that [`full`] needs for `dim` features: a centred block.
+pub fn work_len(dim: usize) -> usize {
+    (dim + 8) * MAX_BLOCK
 }
 
 #[inline(always)]
-fn mahalanobis_body<const FMA: bool, const L: usize>(
-    centered: &[f64],
+fn vectors<S: Simd, const C: usize>(from: &[f64]) -> [S::V; C] {
+    let mut v = [S::splat(0.0); C];
+    for c in 0..C {
+        v[c] = S::load(&from[c * S::LANES..]);
+    }
+    v
+}
+
+/// Adds the squares of the outputs `i .. i + P` of a centred block to `total`; returns what is left of the coefficients.
+#[inline(always)]
+fn panel<'a, S: Simd, const C: usize, const P: usize>(
+    y: &[f64],
+    i: usize,
+    coefficients: &'a [f64],
+    total: &mut [S::V; C],
+) -> &'a [f64] {
+    let block = C * S::LANES;
+    let (square, rest) = coefficients.split_at(i * P);
+    let (triangle, rest) = rest.split_at(P * P);
+    let mut acc = [[S::splat(0.0); C]; P];
+    for (x, c) in y[..i * block].chunks_exact(block).zip(square.chunks_exact(P)) {
+        let x = vectors::<S, C>(x);
+        for b in 0..P {
+            let c = S::splat(c[b]);
+            for v in 0..C {
+                acc[b][v] = S::fma(c, x[v], acc[b][v]);
+            }
+        }
+    }
+    let diagonal = &y[i * block..][..P * block];
+    for j in 0..P {
+        let x = vectors::<S, C>(&diagonal[j * block..]);
+        for b in j..P {
+            let c = S::splat(triangle[j * P + b]);
+            for v in 0..C {
+                acc[b][v] = S::fma(c, x[v], acc[b][v]);
+            }
+        }
+    }
+    for a in &acc {
+        for v in 0..C {
+            total[v] = S::fma(a[v], a[v], total[v]);
+        }
+    }
+    rest
+}
+
+#[inline(always)]
+fn blocks<S: Simd, const C: usize>(
+    tile: &[f64],
     n: usize,
-    dim: usize,
-    inverse: &[f64],
+    mean: &[f64],
+    whitening: &Whitening,
+    peak: f64,
+    work: &mut [f64],
     out: &mut [f64],
 ) {
-    for row in (0..padded::<L>(n)).step_by(L) {
-        let mut total = [0.0; L];
-        let mut i = 0;
-        while i < dim {
-            let rows = BLOCK.min(dim - i);
-            let mut acc = [[0.0; L]; BLOCK];
-            let start: [usize; BLOCK] = std::array::from_fn(|b| (i + b.min(rows - 1)) * (i + b.min(rows - 1) + 1) / 2);
-            for j in 0..i {
-                let x = lanes::<L>(centered, j, row);
-                for b in 0..BLOCK {
-                    let c = inverse[start[b] + j];
-                    for t in 0..L {
-                        acc[b][t] = fma::<FMA>(c, x[t], acc[b][t]);
-                    }
-                }
+    let (dim, block) = (mean.len(), C * S::LANES);
+    work[dim * block..(dim + 8) * block].fill(0.0);
+    let blocks = tile.chunks_exact(dim * block).zip(out.chunks_exact_mut(block)).take(n.div_ceil(block));
+    for (x, out) in blocks {
+        for ((x, y), &m) in x.chunks_exact(block).zip(work.chunks_exact_mut(block)).zip(mean) {
+            let m = S::splat(m);
+            for v in 0..C {
+                S::store(&mut y[v * S::LANES..], S::sub(S::load(&x[v * S::LANES..]), m));
             }
-            for b in 0..rows {
-                for j in i..=i + b {
-                    let x = lanes::<L>(centered, j, row);
-                    let c = inverse[start[b] + j];
-                    for t in 0..L {
-                        acc[b][t] = fma::<FMA>(c, x[t], acc[b][t]);
-                    }
-                }
-            }
-            for a in &acc[..rows] {
-                for t in 0..L {
-                    total[t] = fma::<FMA>(a[t], a[t], total[t]);
-                }
-            }
-            i += rows;
         }
-        out[row..row + L].copy_from_slice(&total);
+        let mut total = [S::splat(0.0); C];
+        let mut left = &whitening.panels[..];
+        let mut i = 0;
+        while S::PANEL == 8 && dim > i + 4 {
+            left = panel::<S, C, 8>(work, i, left, &mut total);
+            i += 8;
+        }
+        while dim > i {
+            left = panel::<S, C, 4>(work, i, left, &mut total);
+            i += 4;
+        }
+        for v in 0..C {
+            S::store(&mut out[v * S::LANES..], S::fma(S::splat(-0.5), total[v], S::splat(peak)));
+        }
+    }
+}
+
+/// As [`blocks`], with everything of a block in registers.
+#[inline(always)]
+fn small<S: Simd, const C: usize, const D: usize>(
+    tile: &[f64],
+    n: usize,
+    mean: &[f64],
+    inverse: &[f64],
+    peak: f64,
+    out: &mut [f64],
+) {
+    let block = C * S::LANES;
+    let mut center = [S::splat(0.0); D];
+    for j in 0..D {
+        center[j] = S::splat(mean[j]);
+    }
+    let blocks = tile.chunks_exact(D * block).zip(out.chunks_exact_mut(block)).take(n.div_ceil(block));
+    for (x, out) in blocks {
+        let mut z = [[S::splat(0.0); C]; D];
+        for j in 0..D {
+            for v in 0..C {
+                z[j][v] = S::sub(S::load(&x[j * block + v * S::LANES..]), center[j]);
+            }
+        }
+        let mut total = [S::splat(0.0); C];
+        for i in 0..D {
+            let c = S::splat(inverse[at(i, 0)]);
+            let mut y = z[0];
+            for y in &mut y {
+                *y = S::mul(c, *y);
+            }
+            for j in 1..=i {
+                let c = S::splat(inverse[at(i, j)]);
+                for v in 0..C {
+                    y[v] = S::fma(c, z[j][v], y[v]);
+                }
+            }
+            for v in 0..C {
+                total[v] = S::fma(y[v], y[v], total[v]);
+            }
+        }
+        for v in 0..C {
+            S::store(&mut out[v * S::LANES..], S::fma(S::splat(-0.5), total[v], S::splat(peak)));
+        }
+    }
+}
+
+#[inline(always)]
+fn by_dimension<S: Simd, const C: usize>(
+    tile: &[f64],
+    n: usize,
+    mean: &[f64],
+    whitening: &Whitening,
+    peak: f64,
+    work: &mut [f64],
+    out: &mut [f64],
+) {
+    match mean.len() {
+        0 => out[..n].fill(peak),
+        1 => small::<S, C, 1>(tile, n, mean, &whitening.panels, peak, out),
+        2 => small::<S, C, 2>(tile, n, mean, &whitening.panels, peak, out),
+        3 => small::<S, C, 3>(tile, n, mean, &whitening.panels, peak, out),
+        4 => small::<S, C, 4>(tile, n, mean, &whitening.panels, peak, out),
+        5 if S::SMALL > 4 => small::<S, C, 5>(tile, n, mean, &whitening.panels, peak, out),
+        6 if S::SMALL > 4 => small::<S, C, 6>(tile, n, mean, &whitening.panels, peak, out),
+        _ => blocks::<S, C>(tile, n, mean, whitening, peak, work, out),
+    }
+}
+
+#[inline(always)]
+fn full_body<S: Simd>(
+    tile: &[f64],
+    n: usize,
+    mean: &[f64],
+    whitening: &Whitening,
+    peak: f64,
+    work: &mut [f64],
+    out: &mut [f64],
+) {
+    assert!(mean.len() == whitening.dim && n <= TILE);
+    match S::ROWS {
+        2 => by_dimension::<S, 2>(tile, n, mean, whitening, peak, work, out),
+        _ => by_dimension::<S, 3>(tile, n, mean, whitening, peak, work, out),
     }
 }
 
 kernel! {
-    /// `out[t] = ‖L⁻¹ x_t‖²` for `n` centred rows; `inverse` is L⁻¹, packed lower. `out` holds [`TILE`] values.
+    /// `out[t] = peak − ½ ‖L⁻¹ (x_t − mean)‖²` for the `n` rows of a tile (see [`crate::tile`]): the log-density where `peak` is
+    /// that at the mean. `work` holds [`work_len`] numbers, `out` [`TILE`].
     ///
-    /// Work: dim² flops per row (multiply and add over the triangle).
-    pub fn mahalanobis(centered: &[f64], n: usize, dim: usize, inverse: &[f64], out: &mut [f64]) = mahalanobis_body, lanes 8 / 8 / 16
+    /// Work: dim² flops per row (multiply and add over the triangle). Differences of close numbers are exact, so the relative
+    /// error does not depend on how far the data lie from 0.
+    pub fn full(tile: &[f64], n: usize, mean: &[f64], whitening: &Whitening, peak: f64, work: &mut [f64], out: &mut [f64]) = full_body
 }
 
 #[inline(always)]
-fn diagonal_body<const FMA: bool, const L: usize>(
+fn diagonal_body<S: Simd>(
+    tile: &[f64],
+    n: usize,
+    mean: &[f64],
+    inverse_sd: &[f64],
+    log_variance: &[f64],
+    missing: bool,
+    out: &mut [f64],
+) {
+    match (S::ROWS, missing) {
+        (2, false) => diagonal_blocks::<S, 2, false>(tile, n, mean, inverse_sd, log_variance, out),
+        (2, true) => diagonal_blocks::<S, 2, true>(tile, n, mean, inverse_sd, log_variance, out),
+        (_, false) => diagonal_blocks::<S, 3, false>(tile, n, mean, inverse_sd, log_variance, out),
+        (_, true) => diagonal_blocks::<S, 3, true>(tile, n, mean, inverse_sd, log_variance, out),
+    }
+}
+
+#[inline(always)]
+fn diagonal_blocks<S: Simd, const C: usize, const MISSING: bool>(
     tile: &[f64],
     n: usize,
     mean: &[f64],
@@ -88,69 +270,79 @@ fn diagonal_body<const FMA: bool, const L: usize>(
     log_variance: &[f64],
     out: &mut [f64],
 ) {
-    let n = padded::<L>(n);
-    out[..n].fill(0.0);
-    for (j, &m) in mean.iter().enumerate() {
-        let (inv, ln) = (inverse_sd[j], log_variance[j]);
-        for (o, &x) in out[..n].iter_mut().zip(&tile[j * TILE..][..n]) {
-            let z = (x - m) * inv;
-            let term = fma::<FMA>(z, z, ln);
-            *o += if x.is_nan() { 0.0 } else { term };
+    let block = C * S::LANES;
+    let constant: f64 = if MISSING { 0.0 } else { log_variance.iter().sum() };
+    let blocks = tile.chunks_exact(mean.len() * block).zip(out.chunks_exact_mut(block)).take(n.div_ceil(block));
+    for (x, out) in blocks {
+        let mut total = [S::splat(constant); C];
+        for (((x, &m), &inv), &ln) in x.chunks_exact(block).zip(mean).zip(inverse_sd).zip(log_variance) {
+            let (m, inv, ln) = (S::splat(m), S::splat(inv), S::splat(ln));
+            for v in 0..C {
+                let x = S::load(&x[v * S::LANES..]);
+                let z = S::mul(S::sub(x, m), inv);
+                total[v] = if MISSING {
+                    S::add(total[v], S::if_nan(x, S::splat(0.0), S::fma(z, z, ln)))
+                } else {
+                    S::fma(z, z, total[v])
+                };
+            }
+        }
+        for v in 0..C {
+            S::store(&mut out[v * S::LANES..], S::mul(S::splat(-0.5), total[v]));
         }
     }
 }
 
 kernel! {
-    /// `out[t] = Σ_j (z_j² + log_variance_j)` over the observed (not NaN) features, z = (x − mean) / sd.
-    /// With `log_variance = ln(2πσ²)` this is −2 log-density of a diagonal Gaussian with missing cells.
-    pub fn diagonal(tile: &[f64], n: usize, mean: &[f64], inverse_sd: &[f64], log_variance: &[f64], out: &mut [f64]) = diagonal_body, lanes 8 / 8 / 16
+    /// `out[t] = −½ Σ_j (z_j² + log_variance_j)` over the observed (not NaN) features, z = (x − mean) / sd: the log-density of
+    /// a diagonal Gaussian with missing cells where `log_variance = ln(2πσ²)`. `missing`: whether the tile may hold NaN.
+    /// `out` holds [`TILE`] values.
+    pub fn diagonal(tile: &[f64], n: usize, mean: &[f64], inverse_sd: &[f64], log_variance: &[f64], missing: bool, out: &mut [f64]) = diagonal_body
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Isa;
-    use crate::cholesky::{at, packed_len};
+    use crate::moments::Strided;
+    use crate::tile;
     use proptest::prelude::*;
 
     proptest! {
         // The scalar twins are the formulas, one row at a time.
         #[test]
-        fn paths_equal_the_scalar_formula(n in 1usize..40, dim in 1usize..11, raw in proptest::collection::vec(-3.0f64..3.0, 40 * 11 + 66 + 33)) {
-            let (values, rest) = raw.split_at(40 * 11);
+        fn paths_equal_the_scalar_formula(n in 1usize..60, dim in 0usize..23, raw in proptest::collection::vec(-3.0f64..3.0, 60 * 23 + 276 + 23)) {
+            let (values, rest) = raw.split_at(60 * 23);
             let inverse: Vec<f64> = rest[..packed_len(dim)].to_vec();
-            let mean = &rest[66..66 + dim];
-            let mut tile = vec![0.0; dim * TILE];
-            for t in 0..n { for j in 0..dim { tile[j * TILE + t] = values[t * dim + j]; } }
+            let mean = &rest[276..276 + dim];
             for isa in Isa::available() {
-                let (mut centered, mut out) = (vec![0.0; dim * TILE], vec![0.0; TILE]);
-                center(isa, &tile, n, mean, &mut centered);
-                mahalanobis(isa, &centered, n, dim, &inverse, &mut out);
+                let (mut x, mut work, mut out) = (vec![f64::NAN; tile::len(dim)], vec![f64::NAN; work_len(dim)], vec![0.0; TILE]);
+                tile::load(isa, Strided { values, stride: dim }, n, dim, &mut x);
+                full(isa, &x, n, mean, &Whitening::new(isa, &inverse, dim), 0.5, &mut work, &mut out);
                 for t in 0..n {
                     let want: f64 = (0..dim).map(|i| {
                         let y: f64 = (0..=i).map(|j| inverse[at(i, j)] * (values[t * dim + j] - mean[j])).sum();
                         y * y
-                    }).sum();
-                    // Values up to 6·3 over 10 terms: rounding is below 1e-12 of the largest possible sum of squares.
-                    prop_assert!((out[t] - want).abs() <= 1e-13 * (1.0 + want) * 100.0, "{}", isa.name());
+                    }).sum::<f64>() * -0.5 + 0.5;
+                    // 22 terms of size up to 18 per output: each output errs by less than 22·22·18·1.1e-16 = 1e-12, the
+                    // square of one of size y by 2y times that.
+                    prop_assert!((out[t] - want).abs() <= 2e-12 * (1.0 + want.abs()), "{} {dim}: {} {want}", isa.name(), out[t]);
                 }
             }
         }
 
         #[test]
-        fn diagonal_skips_missing_cells(n in 1usize..20, dim in 1usize..6, raw in proptest::collection::vec(-3.0f64..3.0, 120), holes in proptest::collection::vec(any::<bool>(), 120)) {
+        fn diagonal_skips_missing_cells(n in 1usize..40, dim in 1usize..6, raw in proptest::collection::vec(-3.0f64..3.0, 240), holes in proptest::collection::vec(any::<bool>(), 240), missing: bool) {
             let mean = [0.3, -1.0, 2.0, 0.0, 5.0, 1.0];
             let inv = [1.0, 2.0, 0.5, 1.5, 1.0, 3.0];
             let ln = [0.1, 0.2, -0.3, 0.4, 0.0, 2.0];
-            let cell = |t: usize, j: usize| if holes[t * 6 + j] { f64::NAN } else { raw[t * 6 + j] };
-            let mut tile = vec![0.0; dim * TILE];
-            for t in 0..n { for j in 0..dim { tile[j * TILE + t] = cell(t, j); } }
+            let rows: Vec<f64> = (0..n * dim).map(|i| if missing && holes[i] { f64::NAN } else { raw[i] }).collect();
             for isa in Isa::available() {
-                let mut out = vec![0.0; TILE];
-                diagonal(isa, &tile, n, &mean[..dim], &inv, &ln, &mut out);
+                let (mut x, mut out) = (vec![0.0; tile::len(dim)], vec![0.0; TILE]);
+                tile::load(isa, Strided { values: &rows, stride: dim }, n, dim, &mut x);
+                diagonal(isa, &x, n, &mean[..dim], &inv, &ln[..dim], missing, &mut out);
                 for t in 0..n {
-                    let want: f64 = (0..dim).filter(|&j| !cell(t, j).is_nan())
-                        .map(|j| ((cell(t, j) - mean[j]) * inv[j]).powi(2) + ln[j]).sum();
+                    let want: f64 = (0..dim).filter(|&j| !rows[t * dim + j].is_nan())
+                        .map(|j| ((rows[t * dim + j] - mean[j]) * inv[j]).powi(2) + ln[j]).sum::<f64>() * -0.5;
                     prop_assert!((out[t] - want).abs() <= 1e-12 * (1.0 + want.abs()), "{}", isa.name());
                 }
             }

@@ -1,6 +1,6 @@
 //! A finite mixture: mixing weights, or a posterior of them, over a bank of component distributions.
 
-use mixtura_kernels::{Isa, TILE, softmax::softmax};
+use mixtura_kernels::{Aligned, Isa, TILE, moments::sum, softmax::softmax};
 use rand::RngExt;
 
 use super::{LatentModel, Posterior, Predict, Unconstrained, Weights};
@@ -142,15 +142,9 @@ impl<E: Emission, W: Weights> Mixture<E, W> {
         &self.emission
     }
 
-    /// log(weight · density) of a tile, component-major.
-    fn log_joint(&self, chunk: Chunk<'_>, from: usize, to: usize, scratch: &mut MixtureScratch<E>) {
+    /// log-densities of a tile, component-major.
+    fn log_density(&self, chunk: Chunk<'_>, from: usize, to: usize, scratch: &mut MixtureScratch<E>) {
         self.emission.log_density(chunk.rows.slice(from, to), &mut scratch.emission, &mut scratch.resp);
-        for k in 0..self.weights.n_components() {
-            let ln = self.weights.log_weight(k);
-            for v in &mut scratch.resp[k * TILE..][..to - from] {
-                *v += ln;
-            }
-        }
     }
 }
 
@@ -178,17 +172,21 @@ impl<E: Emission + Unconstrained> Unconstrained for Mixture<E> {
 pub struct MixtureScratch<E: Emission> {
     isa: Isa,
     emission: E::Scratch,
+    log_weights: Vec<f64>,
     /// K × TILE: log-densities, then responsibilities.
-    resp: Vec<f64>,
-    log_density: Vec<f64>,
+    resp: Aligned,
+    log_density: Aligned,
 }
 
 impl<E: Emission> MixtureScratch<E> {
-    /// Responsibilities and log-densities of the `n` rows whose log-joints are in `resp`. A row so far out that every
+    /// Responsibilities and log-densities of the `n` rows whose log-densities by component are in `resp`. A row so far out that every
     /// density is 0 keeps the prior weights.
     fn normalise(&mut self, n: usize, weights: &impl Weights) {
         let n_components = weights.n_components();
-        softmax(self.isa, &mut self.resp, n, n_components, &mut self.log_density);
+        softmax(self.isa, &mut self.resp, n, &self.log_weights, &mut self.log_density);
+        if !sum(self.isa, &self.log_density[..n]).is_nan() {
+            return;
+        }
         for t in 0..n {
             if self.log_density[t].is_nan() {
                 self.log_density[t] = f64::NEG_INFINITY;
@@ -231,8 +229,9 @@ impl<E: Emission, W: Weights> LatentModel for Mixture<E, W> {
         MixtureScratch {
             isa: Isa::detect(),
             emission: self.emission.scratch(),
-            resp: vec![0.0; self.weights.n_components() * TILE],
-            log_density: vec![0.0; TILE],
+            log_weights: (0..self.weights.n_components()).map(|k| self.weights.log_weight(k)).collect(),
+            resp: Aligned::zeros(self.weights.n_components() * TILE),
+            log_density: Aligned::zeros(TILE),
         }
     }
 
@@ -246,7 +245,7 @@ impl<E: Emission, W: Weights> LatentModel for Mixture<E, W> {
         let k = self.weights.n_components();
         for (from, to) in tiles(chunk.rows.n_rows()) {
             let n = to - from;
-            self.log_joint(chunk, from, to, scratch);
+            self.log_density(chunk, from, to, scratch);
             if chunk.labels.is_some() {
                 for t in 0..n {
                     let Some(known) = chunk.label(from + t) else { continue };
@@ -258,10 +257,17 @@ impl<E: Emission, W: Weights> LatentModel for Mixture<E, W> {
             if posterior == Posterior::Hard {
                 scratch.harden(n, k);
             }
-            for t in 0..n {
-                let w = chunk.weight(from + t);
-                out.log_likelihood += w * scratch.log_density[t];
-                out.weight += w;
+            match chunk.weights {
+                None => {
+                    out.log_likelihood += sum(scratch.isa, &scratch.log_density[..n]);
+                    out.weight += n as f64;
+                }
+                Some(weights) => {
+                    for (w, l) in weights[from..to].iter().zip(scratch.log_density.iter()) {
+                        out.log_likelihood += w * l;
+                        out.weight += w;
+                    }
+                }
             }
             scratch.weigh(chunk, from, n, k);
             self.add_tile(chunk, from, to, scratch, &mut out.stats);
@@ -280,7 +286,7 @@ impl<E: Emission, W: Weights> LatentModel for Mixture<E, W> {
         for (from, to) in tiles(chunk.rows.n_rows()) {
             let n = to - from;
             // The densities leave in the scratch what `accumulate` needs.
-            self.log_joint(chunk, from, to, scratch);
+            self.log_density(chunk, from, to, scratch);
             for t in 0..n {
                 let row = &resp[(from + t) * k..][..k];
                 let known = chunk.label(from + t);
@@ -334,7 +340,7 @@ impl<E: Emission, W: Weights> Mixture<E, W> {
         stats: &mut MixtureStats<E::Stats>,
     ) {
         for (k, count) in stats.counts.iter_mut().enumerate() {
-            *count += scratch.resp[k * TILE..][..to - from].iter().sum::<f64>();
+            *count += sum(scratch.isa, &scratch.resp[k * TILE..][..to - from]);
         }
         let MixtureScratch { emission, resp, .. } = scratch;
         self.emission.accumulate(chunk.rows.slice(from, to), resp, emission, &mut stats.emission);
@@ -356,7 +362,7 @@ impl<E: Emission, W: Weights> Predict for Mixture<E, W> {
     fn posterior(&self, chunk: Chunk<'_>, scratch: &mut Self::Scratch, resp: &mut [f64], log_density: &mut [f64]) {
         let k = self.weights.n_components();
         for (from, to) in tiles(chunk.rows.n_rows()) {
-            self.log_joint(chunk, from, to, scratch);
+            self.log_density(chunk, from, to, scratch);
             scratch.normalise(to - from, &self.weights);
             for t in from..to {
                 (0..k).for_each(|c| resp[t * k + c] = scratch.resp[c * TILE + t - from]);

@@ -1,12 +1,15 @@
-//! The E-step of a tile: log-densities, then moments from responsibilities, both on a feature-major copy of the tile.
+//! The E-step of a tile: log-densities, then moments from responsibilities.
 //!
 //! Full layout: rows are grouped by missing pattern; a group sees only its observed features. Diagonal layout: missing
 //! cells are skipped cell by cell inside the kernels.
 
-use mixtura_kernels::{Isa, TILE, cholesky::packed_len, gaussian as kernel, moments};
+use mixtura_kernels::cholesky::packed_len;
+use mixtura_kernels::gaussian::{self as kernel, work_len};
+use mixtura_kernels::moments::{self, Strided};
+use mixtura_kernels::{Aligned, Isa, TILE, tile};
 
 use super::Gaussian;
-use super::missing::{PatternFactors, Patterns};
+use super::missing::{Block, Patterns};
 use crate::data::Rows;
 use crate::stats::{Layout, Moments};
 
@@ -14,189 +17,156 @@ use crate::stats::{Layout, Moments};
 #[derive(Debug)]
 pub struct Scratch {
     isa: Isa,
-    /// The gathered rows of the current group, observed features × TILE.
-    tile: Vec<f64>,
-    /// The same, centred at a component, all features × TILE.
-    centered: Vec<f64>,
-    /// Centred observed features of a group with missing cells.
-    observed: Vec<f64>,
-    weighted: Vec<f64>,
-    line: Vec<f64>,
+    /// The rows of the current group, observed features only.
+    tile: Aligned,
+    /// A group with missing cells: rows completed at a component's mean, as a tile and one after the other.
+    completed: Aligned,
+    rows: Vec<f64>,
+    /// Means of the observed features; a vector of zeros.
+    mean: Vec<f64>,
+    origin: Vec<f64>,
+    work: Aligned,
+    moments: moments::Work,
+    line: Aligned,
     resp: Vec<f64>,
     patterns: Patterns,
+    /// Whether the tile has a missing cell.
+    missing: bool,
 }
 
 impl Scratch {
     pub(super) fn new(bank: &Gaussian) -> Self {
-        let cells = bank.n_features * TILE;
-        let full = if bank.structure.layout() == Layout::Full { cells } else { 0 };
+        let d = bank.n_features;
         Scratch {
             isa: Isa::detect(),
-            tile: vec![0.0; cells],
-            centered: vec![0.0; full],
-            observed: Vec::new(),
-            weighted: vec![0.0; full],
-            line: vec![0.0; TILE],
+            tile: Aligned::zeros(tile::len(d)),
+            completed: Aligned::default(),
+            rows: Vec::new(),
+            mean: Vec::new(),
+            origin: vec![0.0; d],
+            work: Aligned::zeros(work_len(d)),
+            moments: moments::Work::new(d),
+            line: Aligned::zeros(TILE),
             resp: vec![0.0; TILE],
             patterns: Patterns::default(),
+            missing: false,
+        }
+    }
+
+    /// Room for completed rows, once some are incomplete.
+    fn make_room(&mut self, d: usize) {
+        if self.rows.is_empty() {
+            self.completed = Aligned::zeros(tile::len(d));
+            self.rows = vec![0.0; tile::len(d)];
         }
     }
 }
 
-/// Copies the given rows and features into `tile`, feature-major, with zeros behind the last row.
-fn gather(rows: Rows<'_>, order: &[u16], features: &[usize], tile: &mut [f64]) {
-    for (t, &i) in order.iter().enumerate() {
-        let row = rows.row(usize::from(i));
-        for (j, &f) in features.iter().enumerate() {
-            tile[j * TILE + t] = row[f];
+/// Adds weighted rows to the moments about `pivot`: from the tile where they have a few features, else from the rows.
+macro_rules! add_moments {
+    ($s:ident, $tile:ident, $rows:expr, $weights:expr, $pivot:expr, $first:expr, $second:expr) => {
+        if moments::is_small($s.isa, $pivot.len()) {
+            moments::small($s.isa, &$s.$tile, $weights, $pivot, $first, $second)
+        } else {
+            moments::full($s.isa, $rows, $weights, $pivot, &mut $s.moments, $first, $second)
         }
-    }
-    clear_padding(order.len(), features.len(), tile);
-}
-
-fn clear_padding(n: usize, n_features: usize, tile: &mut [f64]) {
-    let end = n.next_multiple_of(16).min(TILE);
-    for j in 0..n_features {
-        tile[j * TILE + n..j * TILE + end].fill(0.0);
-    }
+    };
 }
 
 pub(super) fn log_density(bank: &Gaussian, rows: Rows<'_>, s: &mut Scratch, out: &mut [f64]) {
     debug_assert!(rows.n_rows() <= TILE && rows.n_features() == bank.n_features);
-    let (d, n) = (bank.n_features, rows.n_rows());
+    let (d, n, cells) = (bank.n_features, rows.n_rows(), strided(rows));
+    s.missing = rows.any_missing();
     if bank.structure.layout() == Layout::Diagonal {
-        for t in 0..n {
-            for (j, &x) in rows.row(t).iter().enumerate() {
-                s.tile[j * TILE + t] = x;
-            }
-        }
-        clear_padding(n, d, &mut s.tile);
+        tile::load(s.isa, cells, n, d, &mut s.tile);
         for k in 0..bank.n_components {
             let block = bank.structure.block_of(k) * d;
-            kernel::diagonal(
-                s.isa,
-                &s.tile,
-                n,
-                bank.mean(k),
-                &bank.factors.inverse[block..][..d],
-                &bank.factors.log[block..][..d],
-                &mut s.line,
-            );
-            for (o, q) in out[k * TILE..][..n].iter_mut().zip(&s.line) {
-                *o = -0.5 * q;
-            }
+            let (inverse, log) = (&bank.factors.inverse[block..][..d], &bank.factors.log[block..][..d]);
+            let out = &mut out[k * TILE..][..TILE];
+            kernel::diagonal(s.isa, &s.tile, n, bank.mean(k), inverse, log, s.missing, out);
+        }
+        return;
+    }
+    if !s.missing {
+        tile::load(s.isa, cells, n, d, &mut s.tile);
+        for k in 0..bank.n_components {
+            let block = bank.structure.block_of(k);
+            let (whitening, peak) = (&bank.factors.whitening[block], bank.factors.log[block]);
+            let out = &mut out[k * TILE..][..TILE];
+            kernel::full(s.isa, &s.tile, n, bank.mean(k), whitening, peak, &mut s.work, out);
         }
         return;
     }
     s.patterns.group(rows);
-    if s.patterns.groups.is_empty() {
-        for t in 0..n {
-            for (j, &x) in rows.row(t).iter().enumerate() {
-                s.tile[j * TILE + t] = x;
-            }
-        }
-        clear_padding(n, d, &mut s.tile);
-        for k in 0..bank.n_components {
-            let block = bank.structure.block_of(k);
-            kernel::center(s.isa, &s.tile, n, bank.mean(k), &mut s.centered);
-            let inverse = &bank.factors.inverse[block * packed_len(d)..][..packed_len(d)];
-            kernel::mahalanobis(s.isa, &s.centered, n, d, inverse, &mut s.line);
-            for (o, q) in out[k * TILE..][..n].iter_mut().zip(&s.line) {
-                *o = bank.factors.log[block] - 0.5 * q;
-            }
-        }
-        return;
-    }
     for g in 0..s.patterns.groups.len() {
         let (factors, order) = s.patterns.factors(g, bank);
-        let (o, n) = (factors.observed.len(), order.len());
-        gather(rows, order, &factors.observed, &mut s.tile);
-        s.observed.resize(d * TILE, 0.0);
+        tile::gather(s.isa, cells, order, &factors.observed, &mut s.tile);
         for k in 0..bank.n_components {
-            let block = factors.block(bank.structure.block_of(k));
-            center_observed(s.isa, &s.tile, n, bank.mean(k), factors, &mut s.line, &mut s.observed);
-            kernel::mahalanobis(s.isa, &s.observed, n, o, block.inverse, &mut s.line);
-            for (&i, q) in order.iter().zip(&s.line) {
-                out[k * TILE + usize::from(i)] = block.log - 0.5 * q;
+            let Block { whitening, log, .. } = factors.block(bank.structure.block_of(k));
+            factors.observe(bank.mean(k), &mut s.mean);
+            kernel::full(s.isa, &s.tile, order.len(), &s.mean, whitening, log, &mut s.work, &mut s.line);
+            for (&i, log) in order.iter().zip(s.line.iter()) {
+                out[k * TILE + usize::from(i)] = *log;
             }
         }
     }
 }
 
-fn center_observed(
-    isa: Isa,
-    tile: &[f64],
-    n: usize,
-    mean: &[f64],
-    factors: &PatternFactors,
-    line: &mut [f64],
-    out: &mut [f64],
-) {
-    for (m, &f) in line.iter_mut().zip(&factors.observed) {
-        *m = mean[f];
-    }
-    // A mean has at most as many entries as a line where D ≤ TILE; wider rows centre feature by feature.
-    if factors.observed.len() <= line.len() {
-        kernel::center(isa, tile, n, &line[..factors.observed.len()], out);
-    } else {
-        for (j, &f) in factors.observed.iter().enumerate() {
-            kernel::center(isa, &tile[j * TILE..], n, &mean[f..=f], &mut out[j * TILE..]);
-        }
-    }
+fn strided(rows: Rows<'_>) -> Strided<'_> {
+    Strided { values: rows.values(), stride: rows.stride() }
 }
 
 pub(super) fn accumulate(bank: &Gaussian, rows: Rows<'_>, resp: &[f64], s: &mut Scratch, stats: &mut Moments) {
-    let (d, n) = (bank.n_features, rows.n_rows());
-    for k in 0..bank.n_components {
-        stats.weight[k] += resp[k * TILE..][..n].iter().sum::<f64>();
-    }
+    let (d, n, cells) = (bank.n_features, rows.n_rows(), strided(rows));
     if bank.structure.layout() == Layout::Diagonal {
         for k in 0..bank.n_components {
-            s.load_resp(resp, k, n);
-            let block = bank.structure.block_of(k) * d;
+            let weights = &resp[k * TILE..][..n];
+            let variance = &bank.covariances[bank.structure.block_of(k) * d..][..d];
             let (first, second) = stats.component_mut(k);
-            moments::diagonal(s.isa, &s.tile, &s.resp, n, bank.mean(k), &bank.covariances[block..][..d], first, second);
+            stats.weight[k] += moments::diagonal(
+                s.isa,
+                cells,
+                weights,
+                bank.mean(k),
+                variance,
+                s.missing,
+                &mut s.moments,
+                first,
+                second,
+            );
         }
         return;
     }
-    if s.patterns.groups.is_empty() {
+    if !s.missing {
         for k in 0..bank.n_components {
-            s.load_resp(resp, k, n);
-            kernel::center(s.isa, &s.tile, n, bank.mean(k), &mut s.centered);
+            let weights = &resp[k * TILE..][..n];
             let (first, second) = stats.component_mut(k);
-            moments::full(s.isa, &s.centered, &s.resp, n, d, &mut s.weighted, first, second);
+            stats.weight[k] += add_moments!(s, tile, cells, weights, bank.mean(k), first, second);
         }
         return;
     }
+    s.make_room(d);
     for g in 0..s.patterns.groups.len() {
         let (factors, order) = s.patterns.factors(g, bank);
         let n = order.len();
-        gather(rows, order, &factors.observed, &mut s.tile);
+        tile::gather(s.isa, cells, order, &factors.observed, &mut s.tile);
         for k in 0..bank.n_components {
-            let mut total = 0.0;
-            s.resp[..n.next_multiple_of(16).min(TILE)].fill(0.0);
             for (r, &i) in s.resp.iter_mut().zip(order) {
                 *r = resp[k * TILE + usize::from(i)];
-                total += *r;
             }
-            if total == 0.0 {
+            if s.resp[..n].iter().all(|r| *r == 0.0) {
                 continue;
             }
             let block = factors.block(bank.structure.block_of(k));
-            center_observed(s.isa, &s.tile, n, bank.mean(k), factors, &mut s.line, &mut s.observed);
-            factors.complete(&block, n, &s.observed, &mut s.centered);
+            factors.observe(bank.mean(k), &mut s.mean);
+            factors.complete(s.isa, &block, n, &s.tile, &s.mean, &mut s.completed);
+            tile::unload(s.isa, &s.completed, n, d, &mut s.rows);
+            let cells = Strided { values: &s.rows, stride: d };
             let (first, second) = stats.component_mut(k);
-            moments::full(s.isa, &s.centered, &s.resp, n, d, &mut s.weighted, first, second);
-            factors.add_conditional_covariance(&block, total, second);
+            let weight = add_moments!(s, completed, cells, &s.resp[..n], &s.origin, first, second);
+            factors.add_conditional_covariance(&block, weight, second);
+            stats.weight[k] += weight;
         }
-    }
-}
-
-impl Scratch {
-    /// Responsibilities of component `k` with zeros in the padding lanes.
-    fn load_resp(&mut self, resp: &[f64], k: usize, n: usize) {
-        self.resp[..n].copy_from_slice(&resp[k * TILE..][..n]);
-        self.resp[n..n.next_multiple_of(16).min(TILE)].fill(0.0);
     }
 }
 
@@ -205,18 +175,21 @@ impl Gaussian {
     pub(crate) fn complete_rows(&self, k: usize, values: &mut [f64]) {
         let d = self.n_features;
         let mut s = Scratch::new(self);
-        s.observed.resize(d * TILE, 0.0);
-        for tile in values.chunks_mut(d * TILE) {
-            s.patterns.group(Rows::new(tile, d));
+        s.make_room(d);
+        for cells in values.chunks_mut(d * TILE) {
+            s.patterns.group(Rows::new(cells, d));
             for g in 0..s.patterns.groups.len() {
                 let (factors, order) = s.patterns.factors(g, self);
-                gather(Rows::new(tile, d), order, &factors.observed, &mut s.tile);
-                center_observed(s.isa, &s.tile, order.len(), self.mean(k), factors, &mut s.line, &mut s.observed);
-                factors.complete(&factors.block(self.structure.block_of(k)), order.len(), &s.observed, &mut s.centered);
+                let rows = Strided { values: cells, stride: d };
+                tile::gather(s.isa, rows, order, &factors.observed, &mut s.tile);
+                factors.observe(self.mean(k), &mut s.mean);
+                let block = factors.block(self.structure.block_of(k));
+                factors.complete(s.isa, &block, order.len(), &s.tile, &s.mean, &mut s.completed);
+                tile::unload(s.isa, &s.completed, order.len(), d, &mut s.rows);
                 for (t, &i) in order.iter().enumerate() {
-                    for (j, x) in tile[usize::from(i) * d..][..d].iter_mut().enumerate() {
+                    for (j, x) in cells[usize::from(i) * d..][..d].iter_mut().enumerate() {
                         if x.is_nan() {
-                            *x = s.centered[j * TILE + t] + self.mean(k)[j];
+                            *x = s.rows[t * d + j] + self.mean(k)[j];
                         }
                     }
                 }

@@ -7,8 +7,9 @@
 
 use std::collections::HashMap;
 
-use mixtura_kernels::TILE;
+use mixtura_kernels::Isa;
 use mixtura_kernels::cholesky::{at, packed_len};
+use mixtura_kernels::gaussian::Whitening;
 
 use super::Gaussian;
 use super::regression::reordered_factor;
@@ -29,7 +30,6 @@ pub(super) struct Group {
 /// Groups of the current tile, and the factors of the patterns seen so far.
 #[derive(Debug, Default)]
 pub(super) struct Patterns {
-    /// Empty where every row of the tile is complete.
     pub(super) groups: Vec<Group>,
     cache: HashMap<Vec<u64>, PatternFactors>,
     cached_bytes: usize,
@@ -41,7 +41,7 @@ pub(super) struct Patterns {
 pub(super) struct PatternFactors {
     pub(super) observed: Vec<usize>,
     missing: Vec<usize>,
-    inverse: Vec<f64>,
+    whitening: Vec<Whitening>,
     log: Vec<f64>,
     /// missing × observed, row-major, per block.
     regression: Vec<f64>,
@@ -51,7 +51,7 @@ pub(super) struct PatternFactors {
 
 /// The factors of one covariance block.
 pub(super) struct Block<'a> {
-    pub(super) inverse: &'a [f64],
+    pub(super) whitening: &'a Whitening,
     pub(super) log: f64,
     regression: &'a [f64],
     conditional: &'a [f64],
@@ -61,9 +61,6 @@ impl Patterns {
     /// Sorts the rows of a tile into groups, in order of first appearance.
     pub(super) fn group(&mut self, rows: Rows<'_>) {
         self.groups.clear();
-        if (0..rows.n_rows()).all(|i| !rows.row(i).iter().any(|x| x.is_nan())) {
-            return;
-        }
         let words = rows.n_features().div_ceil(64);
         let mut index: HashMap<Vec<u64>, usize> = HashMap::new();
         for i in 0..rows.n_rows() {
@@ -106,7 +103,7 @@ impl PatternFactors {
         let mut made = PatternFactors {
             observed,
             missing,
-            inverse: vec![0.0; blocks * packed_len(o)],
+            whitening: Vec::with_capacity(blocks),
             log: vec![0.0; blocks],
             regression: vec![0.0; blocks * m * o],
             conditional: vec![0.0; blocks * packed_len(m)],
@@ -116,7 +113,7 @@ impl PatternFactors {
             reordered_factor(bank, b, &order, &mut l, &mut inverse)
                 .expect("a reordered covariance stays positive definite");
             // The inverse of a lower triangle has the inverse of its leading block as its own leading block.
-            made.inverse[b * packed_len(o)..][..packed_len(o)].copy_from_slice(&inverse[..packed_len(o)]);
+            made.whitening.push(Whitening::new(Isa::detect(), &inverse, o));
             made.log[b] = -0.5 * o as f64 * std::f64::consts::TAU.ln() - (0..o).map(|i| l[at(i, i)].ln()).sum::<f64>();
             for i in 0..m {
                 for j in 0..o {
@@ -134,7 +131,7 @@ impl PatternFactors {
     fn bytes(&self) -> usize {
         8 * (self.observed.len()
             + self.missing.len()
-            + self.inverse.len()
+            + self.whitening.len() * packed_len(self.observed.len())
             + self.log.len()
             + self.regression.len()
             + self.conditional.len())
@@ -143,27 +140,35 @@ impl PatternFactors {
     pub(super) fn block(&self, b: usize) -> Block<'_> {
         let (o, m) = (self.observed.len(), self.missing.len());
         Block {
-            inverse: &self.inverse[b * packed_len(o)..][..packed_len(o)],
+            whitening: &self.whitening[b],
             log: self.log[b],
             regression: &self.regression[b * m * o..][..m * o],
             conditional: &self.conditional[b * packed_len(m)..][..packed_len(m)],
         }
     }
 
-    /// Centred rows with their missing cells at the conditional mean: observed features × TILE in, all out.
-    pub(super) fn complete(&self, block: &Block<'_>, n: usize, observed: &[f64], out: &mut [f64]) {
-        let o = self.observed.len();
-        let n = n.next_multiple_of(16).min(TILE);
-        for (j, &f) in self.observed.iter().enumerate() {
-            out[f * TILE..][..n].copy_from_slice(&observed[j * TILE..][..n]);
-        }
-        for (i, &f) in self.missing.iter().enumerate() {
-            let line = &mut out[f * TILE..][..n];
-            line.fill(0.0);
-            for j in 0..o {
-                let c = block.regression[i * o + j];
-                for (l, x) in line.iter_mut().zip(&observed[j * TILE..][..n]) {
-                    *l += c * x;
+    /// The observed entries of a mean.
+    pub(super) fn observe(&self, mean: &[f64], out: &mut Vec<f64>) {
+        out.clear();
+        out.extend(self.observed.iter().map(|&f| mean[f]));
+    }
+
+    /// Centres a tile of the observed features at `mean` (theirs) and puts the missing ones at their conditional mean.
+    pub(super) fn complete(&self, isa: Isa, block: &Block<'_>, n: usize, tile: &[f64], mean: &[f64], out: &mut [f64]) {
+        let (o, d, rows) = (self.observed.len(), self.observed.len() + self.missing.len(), isa.block());
+        for (x, y) in tile.chunks(o.max(1) * rows).zip(out.chunks_mut(d * rows)).take(n.div_ceil(rows)) {
+            for (j, &f) in self.observed.iter().enumerate() {
+                for (y, x) in y[f * rows..][..rows].iter_mut().zip(&x[j * rows..]) {
+                    *y = x - mean[j];
+                }
+            }
+            for (i, &f) in self.missing.iter().enumerate() {
+                y[f * rows..][..rows].fill(0.0);
+                for (j, &g) in self.observed.iter().enumerate() {
+                    let c = block.regression[i * o + j];
+                    for t in 0..rows {
+                        y[f * rows + t] += c * y[g * rows + t];
+                    }
                 }
             }
         }

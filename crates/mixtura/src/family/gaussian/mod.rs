@@ -15,7 +15,9 @@ pub use floor::Floor;
 pub(crate) use regression::Regression;
 pub use structure::Structure;
 
+use mixtura_kernels::Isa;
 use mixtura_kernels::cholesky::{at, factor, invert_lower, log_determinant, packed_len};
+use mixtura_kernels::gaussian::Whitening;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::{Emission, Health};
@@ -51,6 +53,8 @@ pub struct Gaussian {
 struct Factors {
     /// Full layout: L⁻¹ (packed); diagonal layout: 1/σ.
     inverse: Vec<f64>,
+    /// Full layout: L⁻¹ as the E-step reads it, one per block.
+    whitening: Vec<Whitening>,
     /// Full layout: log-density at the mean, one per block; diagonal layout: ln(2πσ²), one per variance.
     log: Vec<f64>,
 }
@@ -218,6 +222,8 @@ impl Gaussian {
                         scaled_factor(&self.covariances[b * len..][..len], d, &mut l, &mut f.inverse[b * len..][..len])
                             .map_err(|_| b)?;
                 }
+                let inverses = f.inverse.chunks_exact(len);
+                f.whitening = inverses.map(|inverse| Whitening::new(Isa::detect(), inverse, d)).collect();
             }
         }
         Ok(())
