@@ -31,12 +31,14 @@ MEASURE = (
 )
 
 
-def prepare(description):
-    """Parse the arguments all benches have; make and enter the virtual environment if this Python lacks a package."""
+def prepare(description, *flags):
+    """Parse the arguments all benches have, and switches; make and enter the virtual environment if this Python lacks a package."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("binary", nargs="?", help="mixtura (default: target/release/mixtura, built if missing)")
     parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds of each timing; the best counts")
     parser.add_argument("--only", help="comma-separated parts to run (default: all)")
+    for flag in flags:
+        parser.add_argument(flag, action="store_true")
     args = parser.parse_args()
     if not packages_present():
         enter_venv()
@@ -73,6 +75,12 @@ def enter_venv():
         (folder / "complete").touch()
     os.environ["MIXTURA_PEERS_VENV"] = "1"
     os.execv(python, [str(python), *sys.argv])
+
+
+def install_package():
+    """Build this repository's Python package, release, into the environment that runs."""
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--force-reinstall", str(REPO)]
+    subprocess.run(command, check=True)
 
 
 def find_binary(given):
