@@ -382,18 +382,7 @@ impl GaussianMixture {
                 Ok(vec![Mixture::new(start.weights().to_vec(), mapped)?])
             }
             Init::Responsibilities(resp) => Ok(vec![given(template, k, data, resp)?]),
-            Init::Assignments(all) => {
-                let n = data.data.n_rows();
-                let start = |assigned: &Assigned| match assigned {
-                    Assigned::Soft(resp) if resp.len() == n * k => first_m_step(template, k, &data.data, resp),
-                    Assigned::Hard(of) if of.len() == n => m_step_of_assignment(template, k, &data.data, of),
-                    _ => Err(Error::Usage(format!("an assignment is not one of {n} rows to {k} components"))),
-                };
-                if all.is_empty() {
-                    return Err(Error::Usage("no assignment is given to start from".into()));
-                }
-                all.iter().map(start).collect()
-            }
+            Init::Assignments(all) => assigned(template, k, data, all),
             _ => self.raced(data, template, control),
         }
     }
@@ -527,6 +516,25 @@ pub(super) fn given<M: LatentModel>(template: &M, k: usize, data: &Prepared<'_>,
         return Err(Error::Usage("responsibilities must lie between 0 and 1".into()));
     }
     first_m_step(template, k, &data.data, resp)
+}
+
+/// The models of a user's assignments.
+pub(super) fn assigned<M: LatentModel>(
+    template: &M,
+    k: usize,
+    data: &Prepared<'_>,
+    all: &[Assigned],
+) -> Result<Vec<M>> {
+    let n = data.data.n_rows();
+    let start = |assigned: &Assigned| match assigned {
+        Assigned::Soft(resp) if resp.len() == n * k => first_m_step(template, k, &data.data, resp),
+        Assigned::Hard(of) if of.len() == n => m_step_of_assignment(template, k, &data.data, of),
+        _ => Err(Error::Usage(format!("an assignment is not one of {n} rows to {k} components"))),
+    };
+    if all.is_empty() {
+        return Err(Error::Usage("no assignment is given to start from".into()));
+    }
+    all.iter().map(start).collect()
 }
 
 /// Flops that the short runs of a default start may take: about a second.
