@@ -113,6 +113,21 @@ def test_a_weight_is_a_repetition():
     assert_allclose(weighted.objective_, repeated.objective_, rtol=1e-10)
 
 
+@pytest.mark.parametrize("Mixture", [GaussianMixture, BayesianGaussianMixture])
+@pytest.mark.parametrize("init", ["auto", "kmeans", "k-means++", "random", "random_from_data"])
+def test_a_row_of_weight_zero_is_no_row(Mixture, init):
+    X = data(13, 40)
+    w = np.where(np.arange(len(X)) % 3 == 0, 0.0, 1.0)
+    X[w == 0] *= 1000.0
+    y = np.full(len(X), -1)
+    y[1], y[-2] = 1, 0
+    options = {"n_components": 2, "init_params": init, "random_state": 0, "max_iter": 50}
+    with_them, without = (Mixture(**options).fit(X, y, w), Mixture(**options).fit(X[w > 0], y[w > 0], w[w > 0]))
+    # Weights of 1 are multiplied by: no rounding, but other chunks.
+    assert_allclose(with_them.means_, without.means_, rtol=1e-12)
+    assert with_them.means_[1, 0] < 1 < with_them.means_[0, 0]
+
+
 @pytest.mark.parametrize("init", ["auto", "kmeans", "k-means++", "random", "random_from_data"])
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_missing_cells(structure, init):
