@@ -299,5 +299,9 @@ class BayesianGaussianMixture(MixtureFit):
         made._take(  # pyright: ignore[reportPrivateUsage]
             self._model(), names
         )
-        made._recall(cast(str, self._record))
+        record = getattr(self, "_record", None)
+        if record is None:
+            made.status_ = "derived"
+        else:
+            made._recall(record)
         return made

@@ -357,8 +357,11 @@ impl BayesianMixture {
         let (weights, bank) = (run.model.mixing().clone(), run.model.emission());
         let point = Mixture::new(weights.expected().to_vec(), bank.point().clone())?;
         let posterior = Mixture::from_parts(weights, bank.map(&data.data.affine, false)?);
+        let mut expectation = expect(&point, data)?;
+        // Rows are shared out by the posteriors: the certificate's counts are theirs.
+        expectation.stats.counts.clone_from(&counts);
         let run = Run {
-            expectation: expect(&point, data)?,
+            expectation,
             model: point,
             status: run.status,
             trace: run.trace,
@@ -366,8 +369,9 @@ impl BayesianMixture {
             health: vec![ComponentHealth::default(); self.n_components],
         };
         let lower_bound = objective + data.data.log_jacobian();
+        let one = data.data.total_weight / data.data.n_rows() as f64;
         Ok(BayesianFit {
-            point: certify(run, objective, self.terms(data), all, data, self.tolerance)?,
+            point: certify(run, objective, (self.terms(data), one), all, data, self.tolerance)?,
             posterior,
             lower_bound,
             counts,

@@ -272,7 +272,7 @@ impl GaussianMixture {
             order(&mut run);
         }
         let objective = run.objective();
-        certify(run, objective, data.scale_of_sums(), &all, data, self.tolerance)
+        certify(run, objective, (data.scale_of_sums(), 0.0), &all, data, self.tolerance)
     }
 
     pub(super) fn check(&self, data: &Prepared<'_>) -> Result<()> {
