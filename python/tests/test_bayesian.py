@@ -252,3 +252,15 @@ def test_extreme_rows_and_priors_are_fitted_or_refused(structure):
                 assert len(str(error)) > 20
             else:
                 assert np.isfinite(model.objective_) and np.isfinite(model.score(rows)), options
+
+
+@pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("prior_type", PRIOR_TYPES)
+def test_one_cluster_is_found_without_a_warning(prior_type):
+    X = np.random.default_rng(0).normal(size=(300, 1))
+    model = BayesianGaussianMixture(3, weight_concentration_prior_type=prior_type, random_state=0).fit(X)
+    # The components that no row needs are their prior, which here is what the first one has found: no saddle.
+    assert model.n_effective_ == 1 and model.converged_
+    counts = [component["effective_count"] for component in model.certificate_["components"]]
+    # One E-step later than those that made the posteriors; the point estimate's would be off by 0.3.
+    assert_allclose(counts, model.mean_precision_ - model.mean_precision_prior_, atol=1e-4)

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::certificate::{certify, largest_first};
 use super::coordinate::AfterMaximization;
-use super::estimator::{assigned, given};
+use super::race::{assigned, given};
 use super::{
     Control, Fit, GaussianMixture, Init, Prepared, Progress, Run, RunOptions, Status, StatusKind, Stop, StopRule,
     run_until,
