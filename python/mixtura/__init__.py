@@ -8,8 +8,9 @@
 'converged'
 """
 
+from mixtura._bayesian import BayesianGaussianMixture
 from mixtura._gaussian import GaussianMixture
 from mixtura._kmeans import KMeans
 from mixtura._select import Selection, select
 
-__all__ = ["GaussianMixture", "KMeans", "Selection", "select"]
+__all__ = ["BayesianGaussianMixture", "GaussianMixture", "KMeans", "Selection", "select"]

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 __all__ = [
     "Mixture",
+    "Posteriors",
+    "fit_bayesian",
     "fit_gaussian",
     "fit_kmeans",
     "kmeans_distances",
@@ -39,6 +41,14 @@ class _Start(TypedDict):
     covariances: _Floats | None
     assignments: list[NDArray[Any]] | None
 
+class _Priors(TypedDict):
+    weights: str
+    concentration: float
+    mean_precision: float
+    mean: _Floats | None
+    degrees_of_freedom: float | None
+    covariance: _Floats | None
+
 class _KMeansOptions(TypedDict):
     n_clusters: int
     restarts: int
@@ -69,6 +79,15 @@ class _Fit(_Parameters):
     record: str
     interrupt: NotRequired[BaseException | None]
 
+class _BayesianFit(_Fit):
+    concentration_a: _Floats
+    concentration_b: _Floats
+    mean_precision: _Floats
+    degrees_of_freedom: _Floats
+    prior_mean: _Floats
+    prior_covariance: _Floats
+    n_effective: int
+
 class _KMeansFit(TypedDict):
     centers: _Floats
     inertia: float
@@ -91,6 +110,33 @@ class Mixture:
     @staticmethod
     def from_json(text: str) -> tuple[Mixture, list[str], str]: ...
 
+@final
+class Posteriors:
+    def __new__(
+        cls,
+        covariance_type: str,
+        weight_prior: str,
+        a: _Floats,
+        b: _Floats,
+        means: _Floats,
+        covariances: _Floats,
+        mean_precision: _Floats,
+        degrees_of_freedom: _Floats,
+    ) -> Posteriors: ...
+    def posterior(
+        self, x: _Rows, keep: bool, threads: int | None = None
+    ) -> tuple[_Floats | None, _Floats, NDArray[np.int64]]: ...
+
+def fit_bayesian(
+    x: _Rows,
+    options: _FitOptions,
+    priors: _Priors,
+    start: _Start,
+    posteriors: Posteriors | None = None,
+    weights: _Floats | None = None,
+    labels: NDArray[np.int32] | None = None,
+    listener: Callable[[str], object] | None = None,
+) -> _BayesianFit: ...
 def fit_gaussian(
     x: _Rows,
     options: _FitOptions,

@@ -2,46 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import sys
-import warnings
 from collections.abc import Iterable
-from typing import Any, Literal, Self, TypeAlias, cast
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.exceptions import ConvergenceWarning
 
 from mixtura import _core, _starts
 from mixtura import _covariances as shapes
 from mixtura._fitted import FittedMixture
+from mixtura._fitting import InitParams, MixtureFit, Structure, Task
 from mixtura._select import STRUCTURES, Selection, choose
-from mixtura._validation import (
-    Floats,
-    Ints,
-    Rows,
-    check_choice,
-    check_integer,
-    check_labels,
-    check_real,
-    check_rows,
-    check_seed,
-    check_threads,
-    check_weights,
-    random_source,
-    refuse,
-)
-
-Structure: TypeAlias = Literal["full", "tied", "diag", "spherical"]
-InitParams: TypeAlias = Literal["auto", "kmeans", "k-means++", "random", "random_from_data"]
-
-#: Most iterations where `max_iter` is None: with the library's own stop rule, and with scikit-learn's.
-_MAX_ITER, _MAX_ITER_SKLEARN = 1000, 100
-#: Iterations that a warm start remembers: as many as the stop rules look back on, and some more.
-_HISTORY = 16
+from mixtura._validation import Floats
 
 
-class GaussianMixture(FittedMixture):
+class GaussianMixture(MixtureFit, FittedMixture):
     """Gaussian mixture fitted by Expectation-Maximization.
 
     Parameters
@@ -114,16 +89,6 @@ class GaussianMixture(FittedMixture):
     array([ True])
     """
 
-    converged_: bool
-    n_iter_: int
-    lower_bound_: float
-    lower_bounds_: list[float]
-    objective_: float
-    certificate_: dict[str, Any]
-    trace_: dict[str, Floats]
-    _history: list[float]
-    _seconds: float | None
-
     def __init__(
         self,
         n_components: int = 1,
@@ -161,111 +126,15 @@ class GaussianMixture(FittedMixture):
         self.verbose_interval = verbose_interval
         self.n_jobs = n_jobs
 
-    def __sklearn_tags__(self) -> Any:
-        """Say that missing cells are welcome."""
-        tags: Any = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
+    def _solve(self, task: Task, n_rows: int, listener: Any) -> _core._Fit:  # pyright: ignore[reportPrivateUsage]
+        responsibilities = self._responsibilities(n_rows, task.options["n_components"])
+        if responsibilities is not None and task.kept is not None:
+            responsibilities = np.ascontiguousarray(responsibilities[task.kept])
+        start = self._start(task, responsibilities)
+        return _core.fit_gaussian(task.rows, task.options, start, task.weights, task.labels, listener)
 
-    def fit(self, X: object, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit the mixture.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows; NaN marks a missing cell. NumPy arrays of 32- or 64-bit numbers are read where they are.
-        y : array-like of shape (n_samples,), optional
-            Known components, -1 = unknown. Used only where it holds integers with at least one -1; a complete `y` is
-            ignored, as in scikit-learn.
-        sample_weight : array-like of shape (n_samples,), optional
-            Case weights: 2 is the row twice, 0 no row.
-
-        Returns
-        -------
-        self : GaussianMixture
-
-        Raises
-        ------
-        ValueError, TypeError
-            If an option makes no sense or the data cannot be fitted. Not converging is a warning and `status_`.
-        KeyboardInterrupt
-            On Ctrl-C; the message says what the estimator holds.
-        """
-        self._fit(X, y, sample_weight)
-        return self
-
-    def fit_predict(self, X: object, y: object = None, sample_weight: ArrayLike | None = None) -> Ints:
-        """Fit the mixture and return the most probable component of every row."""
-        rows = self._fit(X, y, sample_weight)
-        return self._posterior_of(self._model(), rows, keep=False)[2]
-
-    def _fit(self, X: object, y: object, sample_weight: ArrayLike | None) -> Rows:
-        options = self._options()
-        rows = check_rows(self, X, reset=True, nan=True, least=2)
-        n, d = rows.shape
-        k = self.n_components
-        if n < k:
-            raise ValueError(f"Expected n_samples >= n_components but got n_components = {k}, n_samples = {n}")
-        weights = check_weights(sample_weight, n)
-        labels = check_labels(y, n, k)
-        responsibilities = self._responsibilities(n, k)
-        used, everything = rows, weights is None or bool(np.all(weights > 0))
-        if weights is not None and not everything:
-            # A row of weight 0 is no row, for the starts as well.
-            keep = weights > 0
-            used, weights = rows[keep], weights[keep]
-            labels = None if labels is None else labels[keep]
-            responsibilities = None if responsibilities is None else np.ascontiguousarray(responsibilities[keep])
-        total = float(used.shape[0] if weights is None else weights.sum())
-        if self.tol is not None:
-            options["change"] = check_real(self, "tol", self.tol) * total
-        start = self._start(used, weights, responsibilities, options, d)
-        listener = _say if options["every"] else None
-        try:
-            found = _core.fit_gaussian(used, options, start, weights, labels, listener)
-        except KeyboardInterrupt:
-            held = "it still holds the fit before" if hasattr(self, "weights_") else "it is not fitted"
-            raise KeyboardInterrupt(f"interrupted before the first run had anything to keep: {held}") from None
-        self._keep(found, options["history"])
-        self._seconds = found.get("seconds")
-        interrupt = found.get("interrupt")
-        if interrupt is not None:
-            message = f"{found['detail']}: the estimator holds what was reached, status_ is {self.status_!r}"
-            raise KeyboardInterrupt(message) from interrupt
-        if self.status_ != "converged" and options["max_iter"] > 0:
-            warnings.warn(f"{self.status_}: {found['detail']}", ConvergenceWarning, stacklevel=3)
-        return rows
-
-    def _options(self) -> _core._FitOptions:  # pyright: ignore[reportPrivateUsage]
-        """Check every parameter that does not depend on the data."""
-        k = check_integer(self, "n_components", self.n_components, 1)
-        structure = check_choice(self, "covariance_type", self.covariance_type, STRUCTURES)
-        if self.tol is not None:
-            check_real(self, "tol", self.tol)
-        reg_covar = None if self.reg_covar is None else check_real(self, "reg_covar", self.reg_covar)
-        if self.max_iter is None:
-            max_iter = _MAX_ITER if self.tol is None else _MAX_ITER_SKLEARN
-        else:
-            max_iter = check_integer(self, "max_iter", self.max_iter, 0)
-        init = check_choice(self, "init_params", self.init_params, ("auto", *_starts.NAMES))
-        n_init = None if self.n_init == "auto" else check_integer(self, "n_init", self.n_init, 1)
-        verbose = check_integer(self, "verbose", int(self.verbose), 0)
-        every = check_integer(self, "verbose_interval", self.verbose_interval, 1)
-        if not isinstance(cast(object, self.warm_start), bool | np.bool_):
-            raise refuse(self, "warm_start", self.warm_start, "True or False")
-        return {
-            "n_components": k,
-            "covariance_type": structure,
-            "tolerance": None,
-            "change": None,
-            "history": [],
-            "reg_covar": reg_covar,
-            "max_iter": max_iter,
-            "restarts": n_init,
-            "seed": check_seed(self, self.random_state) if init == "auto" else 0,
-            "every": every if verbose else 0,
-            "threads": check_threads(self, self.n_jobs),
-        }
+    def _nats(self, total: float) -> float:
+        return total
 
     def _responsibilities(self, n: int, k: int) -> Floats | None:
         if self.responsibilities_init is None:
@@ -277,22 +146,11 @@ class GaussianMixture(FittedMixture):
             raise ValueError("responsibilities_init must lie between 0 and 1 and sum to 1 in every row")
         return values
 
-    def _start(
-        self,
-        rows: Rows,
-        weights: Floats | None,
-        responsibilities: Floats | None,
-        options: _core._FitOptions,  # pyright: ignore[reportPrivateUsage]
-        d: int,
-    ) -> _core._Start:  # pyright: ignore[reportPrivateUsage]
+    def _start(self, task: Task, responsibilities: Floats | None) -> _core._Start:  # pyright: ignore[reportPrivateUsage]
         """Where the runs start: known parameters, and assignments of the rows where those do not come from the race."""
-        k, structure = options["n_components"], options["covariance_type"]
-        if self.warm_start and hasattr(self, "converged_"):
-            if self.means_.shape != (k, d):
-                raise ValueError(f"warm_start: the last fit has means of shape {self.means_.shape}, this one {(k, d)}")
+        k, d, structure = task.options["n_components"], task.rows.shape[1], task.options["covariance_type"]
+        if self._continues(task):
             full = shapes.to_full(structure, self._shaped_covariances(k, d), k, d)
-            if self.status_ == "iteration_limit" or self.tol is not None:
-                options["history"] = getattr(self, "_history", [])
             return {
                 "weights": self.weights_, "means": self.means_, "covariances": full.ravel(), "assignments": None,
             }  # fmt: skip
@@ -303,47 +161,14 @@ class GaussianMixture(FittedMixture):
         elif all(given):
             pass
         elif self.init_params != "auto":
-            random, runs = random_source(self, self.random_state), range(options["restarts"] or 1)
-            start["assignments"] = [_starts.assignment(self.init_params, rows, weights, k, random) for _ in runs]
+            start["assignments"] = self._named_starts(task)
         elif start["means"] is not None:
             # The parameters that are not given must belong to those that are: the race numbers its own components.
-            start["assignments"] = [_starts.nearest(rows, start["means"], options["threads"])]
+            start["assignments"] = [_starts.nearest(task.rows, start["means"], task.options["threads"])]
         elif any(given):
-            random = np.random.RandomState(options["seed"] % 2**32)
-            start["assignments"] = [_starts.assignment("kmeans", rows, weights, k, random)]
+            random = np.random.RandomState(task.options["seed"] % 2**32)
+            start["assignments"] = [_starts.assignment("kmeans", task.rows, task.weights, k, random)]
         return start
-
-    def _keep(
-        self,
-        found: _core._Fit,  # pyright: ignore[reportPrivateUsage]
-        history: list[float],
-    ) -> None:
-        """Set the fitted attributes."""
-        self.weights_, self.means_ = found["weights"], found["means"]
-        self.covariances_ = shapes.from_full(self.covariance_type, found["covariances"])
-        self.status_, self.n_iter_ = found["status"], found["n_iter"]
-        self.converged_ = self.status_ == "converged"
-        self.objective_ = found["log_likelihood"]
-        self.trace_ = {"objective": found["objective"], "nats_remaining": found["nats_remaining"]}
-        # What a warm start needs to know; the last objective is the first of the next run.
-        self._history = [*history, *cast("list[float]", found["objective"][:-1].tolist())][-_HISTORY:]
-        per_row = found["objective"] / found["total_weight"]
-        if self.tol is None:
-            self.lower_bounds_ = cast("list[float]", per_row[1:].tolist())
-            self.lower_bound_ = self.objective_ / found["total_weight"]
-        else:
-            self.lower_bounds_ = cast("list[float]", per_row[:-1].tolist())
-            self.lower_bound_ = self.lower_bounds_[-1] if self.lower_bounds_ else -np.inf
-        self._recall(found["record"])
-
-    def _recall(self, record: str) -> None:
-        self._record = record
-        story = json.loads(record)
-        self.status_ = story["status"]["kind"]
-        self.certificate_ = {"detail": story["status"]["detail"], **story["certificate"]}
-        self.n_iter_ = story["iterations"]
-        self.converged_ = self.status_ == "converged"
-        self.objective_ = story["log_likelihood"]
 
     def select(
         self,
@@ -376,7 +201,3 @@ class GaussianMixture(FittedMixture):
         ):
             raise ValueError('select starts every candidate by itself: use init_params="auto" and give no parameters')
         return choose(self, X, k, covariance_types, criterion, sample_weight)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stdout, flush=True)

@@ -14,7 +14,8 @@ from mixtura import _core
 from mixtura._validation import check_integer, check_real, check_rows, check_seed, check_weights
 
 if TYPE_CHECKING:
-    from mixtura._gaussian import GaussianMixture, Structure
+    from mixtura._fitting import Structure
+    from mixtura._gaussian import GaussianMixture
 
 STRUCTURES: tuple[Structure, ...] = ("full", "tied", "diag", "spherical")
 

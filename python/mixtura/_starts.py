@@ -11,7 +11,7 @@ from sklearn.cluster import kmeans_plusplus
 
 from mixtura import _core
 from mixtura._covariances import from_precisions, shape_of, to_full
-from mixtura._validation import Floats, Rows
+from mixtura._validation import Floats, Rows, check_shaped
 
 NAMES = ("kmeans", "k-means++", "random", "random_from_data")
 
@@ -57,27 +57,18 @@ def check_given(structure: str, k: int, d: int, weights: object, means: object, 
     """Return the parameters that a user gives for a start, covariances as full matrices; None where none is given."""
     start: _core._Start = {"weights": None, "means": None, "covariances": None, "assignments": None}  # pyright: ignore[reportPrivateUsage]
     if weights is not None:
-        start["weights"] = _shaped("weights", weights, (k,))
+        start["weights"] = check_shaped("weights", weights, (k,))
         total = float(start["weights"].sum())
         if bool(np.any(start["weights"] < 0)) or bool(np.any(start["weights"] > 1)):
             raise ValueError("The parameter 'weights' should be in the range [0, 1]")
         if abs(total - 1.0) > 1e-4:
             raise ValueError(f"The parameter 'weights' should be normalized, but got sum(weights) = {total:.5f}")
     if means is not None:
-        start["means"] = _shaped("means", means, (k, d))
+        start["means"] = check_shaped("means", means, (k, d))
     if precisions is not None:
-        values = _shaped(f"{structure} precision", precisions, shape_of(structure, k, d))
+        values = check_shaped(f"{structure} precision", precisions, shape_of(structure, k, d))
         start["covariances"] = to_full(structure, _invert(structure, values), k, d).ravel()
     return start
-
-
-def _shaped(name: str, value: Any, shape: tuple[int, ...]) -> Floats:
-    array = np.ascontiguousarray(value, dtype=np.float64)
-    if array.shape != shape:
-        raise ValueError(f"The parameter '{name}' should have the shape of {shape}, but got {array.shape}")
-    if not bool(np.isfinite(array).all()):
-        raise ValueError(f"The parameter '{name}' has a value that is not finite")
-    return array
 
 
 def _invert(structure: str, values: Floats) -> Floats:

@@ -43,6 +43,26 @@ def check_real(estimator: object, name: str, value: object) -> float:
     return float(cast(float, value))
 
 
+def check_positive(estimator: object, name: str, value: object) -> float:
+    """Return a finite real parameter that is positive."""
+    if not _is(Real, value) or not 0.0 < float(cast(float, value)) < np.inf:
+        raise refuse(estimator, name, value, "a finite positive number")
+    return float(cast(float, value))
+
+
+def check_shaped(name: str, value: object, shape: tuple[int, ...]) -> Floats:
+    """Return a parameter that is an array of finite numbers in a shape, as scikit-learn words it."""
+    try:
+        array = np.asarray(cast(ArrayLike, value), dtype=np.float64, order="C")
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"The parameter '{name}' should be an array of numbers in the shape of {shape}") from error
+    if array.shape != shape:
+        raise ValueError(f"The parameter '{name}' should have the shape of {shape}, but got {array.shape}")
+    if not bool(np.isfinite(array).all()):
+        raise ValueError(f"The parameter '{name}' has a value that is not finite")
+    return array
+
+
 def check_choice(estimator: object, name: str, value: object, choices: tuple[str, ...]) -> str:
     """Return a parameter that is one of several names."""
     if not isinstance(value, str) or value not in choices:

@@ -12,13 +12,15 @@ import warnings
 import numpy as np
 import pytest
 import sklearn
-from mixtura import GaussianMixture, KMeans
+from mixtura import BayesianGaussianMixture, GaussianMixture, KMeans
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+both = pytest.mark.parametrize("Mixture", [GaussianMixture, BayesianGaussianMixture])
 
 
 def data(n=300, d=2, seed=0):
@@ -32,10 +34,11 @@ def interrupt_after(seconds):
     return timer
 
 
+@both
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_ctrl_c_keeps_what_was_reached_and_says_so():
+def test_ctrl_c_keeps_what_was_reached_and_says_so(Mixture):
     X = np.random.default_rng(0).normal(size=(200_000, 8))
-    model = GaussianMixture(10, tol=0.0, max_iter=1_000_000, init_params="random_from_data", random_state=0)
+    model = Mixture(10, tol=0.0, max_iter=1_000_000, init_params="random_from_data", random_state=0)
     timer = interrupt_after(2.0)
     began = time.monotonic()
     with pytest.raises(
@@ -82,9 +85,10 @@ def test_other_threads_run_meanwhile():
     assert len([t for t in ticks if t > began]) > 0.1 * passed / 0.005
 
 
-def test_the_number_of_threads_changes_no_bit():
+@both
+def test_the_number_of_threads_changes_no_bit(Mixture):
     X = data(20_000)
-    one, three = (GaussianMixture(2, random_state=0, n_jobs=n).fit(X) for n in (1, 3))
+    one, three = (Mixture(2, random_state=0, n_jobs=n).fit(X) for n in (1, 3))
     assert_array_equal(one.means_, three.means_)
     assert one.objective_ == three.objective_
 
@@ -124,7 +128,8 @@ os._exit(0)
 
 def test_pickle_and_clone():
     X = data()
-    for model in (GaussianMixture(2, random_state=0).fit(X), KMeans(2, random_state=0).fit(X)):
+    for estimator in (GaussianMixture, BayesianGaussianMixture, KMeans):
+        model = estimator(2, random_state=0).fit(X)
         again = pickle.loads(pickle.dumps(model))
         assert_array_equal(again.predict(X), model.predict(X))
         assert again.score(X) == model.score(X)
@@ -134,19 +139,22 @@ def test_pickle_and_clone():
             fresh.predict(X)
 
 
-def test_pipeline_search_and_complete_labels():
+@both
+def test_pipeline_search_and_complete_labels(Mixture):
     X, y = data(), np.repeat([0, 1], 150)
-    pipeline = make_pipeline(StandardScaler(), GaussianMixture(random_state=0))
-    search = GridSearchCV(pipeline, {"gaussianmixture__n_components": [1, 2]}, cv=3)
+    pipeline = make_pipeline(StandardScaler(), Mixture(random_state=0))
+    parameter = f"{Mixture.__name__.lower()}__n_components"
+    search = GridSearchCV(pipeline, {parameter: [1, 2]}, cv=3)
     # A grid search hands y on: complete labels are none of the mixture's business, as in scikit-learn.
     search.fit(X, y)
-    assert search.best_params_ == {"gaussianmixture__n_components": 2}
+    assert search.best_params_ == {parameter: 2}
 
 
-def test_metadata_routing():
+@both
+def test_metadata_routing(Mixture):
     X, w = data(), np.random.default_rng(1).integers(0, 4, 300).astype(float)
     with sklearn.config_context(enable_metadata_routing=True):
-        mixture = GaussianMixture(2, random_state=0).set_fit_request(sample_weight=True)
+        mixture = Mixture(2, random_state=0).set_fit_request(sample_weight=True)
         mixture.set_score_request(sample_weight=True)
         search = GridSearchCV(mixture, {"covariance_type": ["full", "diag"]}, cv=2).fit(X, sample_weight=w)
     assert search.best_estimator_.converged_
@@ -159,10 +167,11 @@ def test_set_output():
     assert list(table.columns) == ["kmeans0", "kmeans1"]
 
 
-def test_verbose_speaks(capsys):
-    GaussianMixture(2, random_state=0, verbose=1, verbose_interval=1).fit(data())
+@both
+def test_verbose_speaks(capsys, Mixture):
+    Mixture(2, random_state=0, n_init=2, verbose=1, verbose_interval=1).fit(data())
     said = capsys.readouterr().out
-    assert "run 0, iteration 1" in said
+    assert "run 0, iteration 1" in said and "run 1, iteration 1" in said
 
 
 def test_the_command_comes_with_the_package(tmp_path):

@@ -1,6 +1,6 @@
 """scikit-learn's own checks of an estimator, for every estimator of the package."""
 
-from mixtura import GaussianMixture, KMeans
+from mixtura import BayesianGaussianMixture, GaussianMixture, KMeans
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 
@@ -9,6 +9,12 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
         GaussianMixture(),
         GaussianMixture(n_components=2, covariance_type="diag", random_state=0),
         GaussianMixture(tol=1e-3, reg_covar=1e-6, init_params="kmeans"),
+        BayesianGaussianMixture(),
+        BayesianGaussianMixture(n_components=2, covariance_type="diag", random_state=0),
+        # One component: with more, starts drawn from repeated rows are not those drawn by weights.
+        BayesianGaussianMixture(
+            tol=1e-3, reg_covar=1e-6, init_params="kmeans", weight_concentration_prior_type="dirichlet_distribution"
+        ),
         KMeans(n_clusters=3, random_state=0),
     ]
 )

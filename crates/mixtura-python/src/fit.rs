@@ -7,7 +7,7 @@ use mixtura::data::Source;
 use mixtura::family::gaussian::{Gaussian, Structure};
 use mixtura::fit::{Assigned, Control, Fit, Given, Init, Iteration, Method, Prepared, Stop};
 use mixtura::persist::{DataRecord, Record};
-use mixtura::{GaussianMixture, Mixture, Seed, catalog};
+use mixtura::{BayesianMixture, GaussianMixture, Mixture, Seed, catalog};
 use numpy::{IntoPyArray, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -47,7 +47,7 @@ pub(crate) struct Start<'py> {
     /// K × D × D, flat.
     covariances: Option<PyReadonlyArray1<'py, f64>>,
     /// One run from each of these, in place of the automatic start.
-    assignments: Option<Vec<Assignment<'py>>>,
+    pub(crate) assignments: Option<Vec<Assignment<'py>>>,
 }
 
 /// Responsibilities (rows × K), or the component of every row with −1 for none.
@@ -83,8 +83,33 @@ impl Options {
         Ok(estimator)
     }
 
+    /// The variational Bayes estimator of these options, with the default priors and an automatic start.
+    pub(crate) fn bayesian(&self) -> mixtura::Result<BayesianMixture> {
+        let base = self.estimator()?;
+        Ok(BayesianMixture {
+            structure: base.structure,
+            restarts: base.restarts,
+            seed: base.seed,
+            stop: base.stop,
+            history: base.history,
+            max_iter: base.max_iter,
+            tolerance: base.tolerance,
+            reg_covar: base.reg_covar,
+            ..BayesianMixture::new(base.n_components)
+        })
+    }
+
     pub(crate) fn threads(&self) -> Option<usize> {
         self.threads
+    }
+
+    pub(crate) fn case(&self, structure: Structure) -> Case {
+        Case {
+            n_components: self.n_components,
+            one_scale: structure == Structure::Spherical,
+            seed: Seed::new(self.seed),
+            every: self.every,
+        }
     }
 }
 
@@ -99,7 +124,7 @@ impl Start<'_> {
     }
 }
 
-fn assigned(all: &[Assignment<'_>]) -> Vec<Assigned> {
+pub(crate) fn assigned(all: &[Assignment<'_>]) -> Vec<Assigned> {
     let one = |a: &Assignment<'_>| match a {
         Assignment::Soft(a) => Assigned::Soft(a.as_array().iter().copied().collect()),
         Assignment::Hard(a) => Assigned::Hard(a.as_array().to_vec()),
@@ -135,16 +160,40 @@ pub(crate) fn fit_gaussian<'py>(
             estimator.given = given;
         }
     }
-    let every = options.every;
-    let outcome = run(py, options.threads, listener, |world| {
+    let case = options.case(estimator.structure);
+    fitted(
+        (py, options.threads, listener),
+        (&rows, case),
+        |prepared, control| estimator.fit_prepared(prepared, control),
+        |fit| describe(py, fit, fit.log_likelihood, options.seed),
+    )
+}
+
+/// What every fit says before it begins.
+#[derive(Clone, Copy)]
+pub(crate) struct Case {
+    n_components: usize,
+    one_scale: bool,
+    seed: Seed,
+    every: usize,
+}
+
+/// Runs a fit on prepared rows and tells Python what `describe` says of it.
+pub(crate) fn fitted<'py, T: Send>(
+    (py, threads, listener): (Python<'py>, Option<usize>, Option<&Bound<'py, PyAny>>),
+    (rows, case): (&dyn Source, Case),
+    fit: impl FnOnce(&Prepared<'_>, Control<'_>) -> mixtura::Result<T> + Send,
+    describe: impl FnOnce(&T) -> PyResult<Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let outcome = run(py, threads, listener, |world| {
         let began = Instant::now();
-        fit(&estimator, &rows, world, every).map(|fit| (fit, began.elapsed()))
+        heard(rows, world, case, fit).map(|fit| (fit, began.elapsed()))
     })?;
     match (outcome.result, outcome.interrupt) {
         (Err(mixtura::Error::Interrupted), Some(error)) => Err(error),
         (Err(error), _) => Err(crate::run::refusal(error)),
         (Ok((fit, took)), interrupt) => {
-            let found = describe(py, &fit, options.seed)?;
+            let found = describe(&fit)?;
             // What the library itself took: what Python costs on top can be measured.
             found.set_item("seconds", took.as_secs_f64())?;
             found.set_item("interrupt", interrupt)?;
@@ -153,19 +202,19 @@ pub(crate) fn fit_gaussian<'py>(
     }
 }
 
-fn fit(
-    estimator: &GaussianMixture,
+/// Prepares the rows, then fits with the world listening.
+fn heard<T>(
     rows: &dyn Source,
     world: World<'_>,
-    every: usize,
-) -> mixtura::Result<Fit<Mixture<Gaussian>>> {
+    case: Case,
+    fit: impl FnOnce(&Prepared<'_>, Control<'_>) -> mixtura::Result<T>,
+) -> mixtura::Result<T> {
     let rows = Interruptible::new(rows, world);
-    let one_scale = estimator.structure == Structure::Spherical;
-    let prepared = Prepared::new(&rows, &[], one_scale, estimator.n_components, estimator.seed)?;
+    let prepared = Prepared::new(&rows, &[], case.one_scale, case.n_components, case.seed)?;
     // From here on an interrupted fit returns what it reached, for which it must read the rows once more.
     rows.deaf.store(true, Ordering::Relaxed);
     let iteration = |at: Iteration| {
-        if at.iteration.is_multiple_of(every) {
+        if at.iteration.is_multiple_of(case.every) {
             let left = at.nats_remaining.map_or(String::new(), |r| format!(", about {r:.2e} nats remain"));
             // Nobody listens once the caller has gone, which is no reason to stop.
             let _ = world.lines.send(format!("run {}, iteration {}{left}", at.run, at.iteration));
@@ -173,17 +222,22 @@ fn fit(
     };
     let control = Control {
         interrupt: Some(world.interrupt),
-        iteration: if every > 0 { Some(&iteration) } else { None },
+        iteration: if case.every > 0 { Some(&iteration) } else { None },
         ..Control::default()
     };
-    estimator.fit_prepared(&prepared, control)
+    fit(&prepared, control)
 }
 
-/// Everything about a fit that Python shows.
-pub(crate) fn describe<'py>(py: Python<'py>, fit: &Fit<Mixture<Gaussian>>, seed: u64) -> PyResult<Bound<'py, PyDict>> {
+/// Everything about a fit that Python shows; `reached` is the objective of its parameters in the data's own units.
+pub(crate) fn describe<'py>(
+    py: Python<'py>,
+    fit: &Fit<Mixture<Gaussian>>,
+    reached: f64,
+    seed: u64,
+) -> PyResult<Bound<'py, PyDict>> {
     let out = parameters(py, &fit.model)?;
     // Objectives in the data's own units; the last one is that of the returned parameters.
-    let shift = fit.log_likelihood - fit.trace.objective.last().copied().unwrap_or(fit.log_likelihood);
+    let shift = reached - fit.trace.objective.last().copied().unwrap_or(reached);
     let objective: Vec<f64> = fit.trace.objective.iter().map(|o| o + shift).collect();
     let remaining: Vec<f64> = fit.trace.nats_remaining.iter().map(|r| r.unwrap_or(f64::NAN)).collect();
     let data = DataRecord {

@@ -1,5 +1,6 @@
 //! `mixtura._core`: what the Python package calls. Conversion and dispatch, no mathematics.
 
+mod bayesian;
 mod fit;
 mod input;
 mod kmeans;
@@ -12,6 +13,8 @@ use pyo3::prelude::*;
 /// The library behind the Python package `mixtura`; its interface is private to the package.
 #[pymodule]
 mod _core {
+    #[pymodule_export]
+    use crate::bayesian::{Posteriors, fit_bayesian};
     #[pymodule_export]
     use crate::fit::fit_gaussian;
     #[pymodule_export]

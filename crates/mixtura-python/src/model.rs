@@ -46,7 +46,7 @@ struct Rowwise {
 }
 
 /// One pass over the rows, chunks in parallel; N × K numbers only where `keep` asks for them.
-fn rowwise(core: &Core<Gaussian>, rows: &dyn Source, keep: bool) -> mixtura::Result<Rowwise> {
+fn rowwise<M: Predict>(core: &M, rows: &dyn Source, keep: bool) -> mixtura::Result<Rowwise> {
     let (n, k) = (rows.n_rows(), core.n_components());
     let mut out =
         Rowwise { resp: vec![0.0; if keep { n * k } else { 0 }], log_density: vec![0.0; n], labels: vec![0; n] };
@@ -75,7 +75,9 @@ fn rowwise(core: &Core<Gaussian>, rows: &dyn Source, keep: bool) -> mixtura::Res
     Ok(out)
 }
 
-type Posterior<'py> = (Option<Bound<'py, PyArray2<f64>>>, Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<i64>>);
+/// What [`rows_by`] returns: responsibilities (rows × K) where asked for, log-densities, most probable components.
+pub(crate) type Posterior<'py> =
+    (Option<Bound<'py, PyArray2<f64>>>, Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<i64>>);
 
 /// Rows and their components.
 type Drawn<'py> = (Bound<'py, PyArray2<f64>>, Bound<'py, PyArray1<i64>>);
@@ -109,18 +111,12 @@ impl Mixture {
         keep: bool,
         threads: Option<usize>,
     ) -> PyResult<Posterior<'py>> {
-        self.same_columns(x.shape().1)?;
-        let rows = x.rows()?;
-        let work = run(py, threads, None, |world| rowwise(&self.core, &Interruptible::new(&rows, world), keep))?;
-        let found = work.whole()?;
-        let k = self.core.weights().len();
-        let resp = keep.then(|| matrix(py, found.resp, k)).transpose()?;
-        Ok((resp, found.log_density.into_pyarray(py), found.labels.into_pyarray(py)))
+        rows_by(py, &self.core, self.core.emission().n_features(), (&x, keep, threads))
     }
 
     /// Mahalanobis distance of every row to every component (rows × K), of the observed cells.
     fn mahalanobis<'py>(&self, py: Python<'py>, x: Cells<'_>) -> PyResult<Bound<'py, PyArray2<f64>>> {
-        self.same_columns(x.shape().1)?;
+        same_columns(x.shape().1, self.core.emission().n_features())?;
         let rows = x.rows()?;
         let work = run(py, Some(1), None, |world| {
             let mut conditioner = Conditioner::new(&self.core);
@@ -194,12 +190,24 @@ impl Mixture {
     }
 }
 
-impl Mixture {
-    fn same_columns(&self, d: usize) -> PyResult<()> {
-        let own = self.core.emission().n_features();
-        if d == own {
-            return Ok(());
-        }
-        Err(PyValueError::new_err(format!("the rows have {d} columns, the model {own}")))
+/// Every row through the E-step of a model of `d` columns; responsibilities only where `keep` asks for them.
+pub(crate) fn rows_by<'py, M: Predict>(
+    py: Python<'py>,
+    model: &M,
+    d: usize,
+    (x, keep, threads): (&Cells<'_>, bool, Option<usize>),
+) -> PyResult<Posterior<'py>> {
+    same_columns(x.shape().1, d)?;
+    let rows = x.rows()?;
+    let work = run(py, threads, None, |world| rowwise(model, &Interruptible::new(&rows, world), keep))?;
+    let found = work.whole()?;
+    let resp = keep.then(|| matrix(py, found.resp, model.n_components())).transpose()?;
+    Ok((resp, found.log_density.into_pyarray(py), found.labels.into_pyarray(py)))
+}
+
+fn same_columns(d: usize, own: usize) -> PyResult<()> {
+    if d == own {
+        return Ok(());
     }
+    Err(PyValueError::new_err(format!("the rows have {d} columns, the model {own}")))
 }

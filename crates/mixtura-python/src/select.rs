@@ -64,5 +64,5 @@ pub(crate) fn select<'py>(
     }
     let best = selection.best;
     let fit = selection.candidates[best].outcome.as_ref().map_err(|e| refusal(e.clone()))?;
-    Ok((table, best, describe(py, fit, options.seed)?))
+    Ok((table, best, describe(py, fit, fit.log_likelihood, options.seed)?))
 }

@@ -4,7 +4,7 @@ use mixtura::data::Dense;
 use mixtura::family::Emission;
 use mixtura::family::gaussian::Structure;
 use mixtura::family::normal_wishart::{NormalWishart, Prior};
-use mixtura::fit::{BayesianFit, Init};
+use mixtura::fit::{BayesianFit, Init, StatusKind};
 use mixtura::model::{LatentModel, WeightPosterior, WeightPrior, Weights};
 use mixtura::persist::{DataRecord, Record, SavedModel};
 use mixtura::{BayesianMixture, Seed, catalog};
@@ -109,6 +109,34 @@ fn extreme_priors_are_fitted_or_refused() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn components_without_rows_are_no_saddle_and_equal_ones_with_rows_are() {
+    let (rows, _) = clusters(8, 200, 1, 1);
+    let data = Dense::new(&rows[..], 1).unwrap();
+    for structure in Structure::ALL {
+        for prior in PRIORS {
+            // Two of the three are their prior, which is the data's mean and covariance: what the first one has found.
+            let one = fit(structure, 3, prior, &data);
+            assert_eq!(
+                (one.n_effective(), one.point.status.kind),
+                (1, StatusKind::Converged),
+                "{}",
+                one.point.status.detail
+            );
+            let counts: Vec<f64> = one.point.certificate.components.iter().map(|c| c.effective_count).collect();
+            assert_eq!(counts, one.counts);
+        }
+        let options = BayesianMixture {
+            structure,
+            weight_prior: WeightPrior::Dirichlet(1.0),
+            init: Init::Responsibilities(vec![1.0 / 3.0; 600]),
+            ..BayesianMixture::new(3)
+        };
+        let equal = options.fit(&data).unwrap();
+        assert_eq!((equal.n_effective(), equal.point.status.kind), (3, StatusKind::Degenerate));
     }
 }
 

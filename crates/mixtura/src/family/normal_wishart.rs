@@ -87,8 +87,8 @@ impl NormalWishart {
                 prior.mean_precision
             )));
         }
-        let least = if structure.layout() == Layout::Full { d.saturating_sub(1) } else { 0 };
-        if !(nu > least as f64 && nu <= LARGEST_PRIOR) {
+        let least = least_degrees_of_freedom(structure, d);
+        if !(nu > least && nu <= LARGEST_PRIOR) {
             return Err(Error::Usage(format!(
                 "the prior degrees of freedom are {nu}: {} precisions of {d} columns need more than {least}, and at most {LARGEST_PRIOR:e}",
                 structure.name()
@@ -119,6 +119,46 @@ impl NormalWishart {
     pub fn with_added(self, added: Vec<f64>) -> Self {
         assert_eq!(added.len(), self.added.len());
         NormalWishart { added, ..self }
+    }
+
+    /// The same prior with posteriors that are known: means m and covariances E\[Λ\]⁻¹, κ of each component, ν of each
+    /// covariance (one in all for `tied`).
+    ///
+    /// # Errors
+    /// If structures or sizes do not match, or the numbers make no distribution.
+    pub fn with_posteriors(
+        self,
+        point: Gaussian,
+        mean_precision: Vec<f64>,
+        degrees_of_freedom: Vec<f64>,
+    ) -> Result<Self> {
+        let (structure, k, d) = (self.structure(), point.n_components(), point.n_features());
+        if (point.structure(), d) != (structure, self.point.n_features()) {
+            return Err(Error::Model(format!(
+                "{} components of {d} columns do not fit a prior for {} ones of {}",
+                point.structure().name(),
+                structure.name(),
+                self.point.n_features()
+            )));
+        }
+        if (mean_precision.len(), degrees_of_freedom.len()) != (k, structure.n_blocks(k)) {
+            return Err(Error::Model(format!(
+                "{} mean precisions and {} degrees of freedom are given for {k} {} components",
+                mean_precision.len(),
+                degrees_of_freedom.len(),
+                structure.name()
+            )));
+        }
+        if let Some(bad) = mean_precision.iter().find(|v| !(**v > 0.0 && v.is_finite())) {
+            return Err(Error::Model(format!("a mean precision is {bad}: it must be positive and finite")));
+        }
+        let least = least_degrees_of_freedom(structure, d);
+        if let Some(bad) = degrees_of_freedom.iter().find(|v| !(**v > least && v.is_finite())) {
+            return Err(Error::Model(format!("degrees of freedom are {bad}: they must be finite and above {least}")));
+        }
+        let mut bank = NormalWishart { point, mean_precision, degrees_of_freedom, ..self };
+        bank.refresh();
+        Ok(bank)
     }
 
     /// Means m and covariances E\[Λ\]⁻¹ = W⁻¹/ν.
@@ -220,16 +260,43 @@ impl NormalWishart {
             return pairs.fold((0.0, 0.0), |(log, trace), (v, v0)| (log + (v / v0).ln(), trace + v0 / v));
         }
         let (inverse, inverse0, sigma0) = (self.point.whitening(b), self.prior.whitening(0), self.prior.block(0));
-        let (mut log, mut trace) = (0.0, 0.0);
-        // tr(Σ₀Σ⁻¹) is the sum of ℓᵀ Σ₀ ℓ over the rows ℓ of L⁻¹.
-        for i in 0..d {
-            log += 2.0 * (inverse0[at(i, i)] / inverse[at(i, i)]).ln();
-            for p in 0..=i {
-                let line: f64 = (0..=i).map(|q| sigma0[at(p.max(q), p.min(q))] * inverse[at(i, q)]).sum();
-                trace += inverse[at(i, p)] * line;
+        let log = (0..d).map(|i| 2.0 * (inverse0[at(i, i)] / inverse[at(i, i)]).ln()).sum();
+        (log, trace(inverse, sigma0, d))
+    }
+
+    /// Σ r E\[log N(x | μ, Λ⁻¹)\] over the rows and responsibilities r that some statistics sum up; `with_added`: the rows'
+    /// variances counted as the M-step counts them, with its addition.
+    pub(crate) fn expected_log_density(&self, stats: &Moments, with_added: bool) -> f64 {
+        let (d, layout) = (self.point.n_features(), self.structure().layout());
+        let (mut mean, mut second) = (vec![0.0; d], vec![0.0; layout.len(d)]);
+        let mut sum = 0.0;
+        for c in (0..self.point.n_components()).filter(|&c| stats.weight[c] > EMPTY) {
+            stats.mean_and_covariance(c, &mut mean, &mut second);
+            // From here on `mean` is x̄ − m, and `second` are moments about m.
+            for j in 0..d {
+                mean[j] += stats.pivot[c * d + j] - self.point.mean(c)[j];
             }
+            let added = |j: usize| if with_added { self.added[j] } else { 0.0 };
+            let (log_scale, distance): (f64, f64) = match layout {
+                Layout::Full => {
+                    for i in 0..d {
+                        second[at(i, i)] += added(i);
+                        (0..=i).for_each(|j| second[at(i, j)] += mean[i] * mean[j]);
+                    }
+                    let inverse = self.point.whitening(c);
+                    ((0..d).map(|i| inverse[at(i, i)].ln()).sum(), trace(inverse, &second, d))
+                }
+                Layout::Diagonal => {
+                    let terms = self.point.block(c).iter().enumerate();
+                    terms.fold((0.0, 0.0), |(log, distance), (j, v)| {
+                        (log - 0.5 * v.ln(), distance + (second[j] + added(j) + mean[j] * mean[j]) / v)
+                    })
+                }
+            };
+            let ln_2_pi = (2.0 * std::f64::consts::PI).ln();
+            sum += stats.weight[c] * (self.offsets[c] + log_scale - 0.5 * (d as f64 * ln_2_pi + distance));
         }
-        (log, trace)
+        sum
     }
 
     /// (m − m₀)ᵀ E\[Λ\] (m − m₀) of component `k`.
@@ -244,6 +311,23 @@ impl NormalWishart {
             .map(|y| y * y)
             .sum()
     }
+}
+
+/// ν must be above this for a Wishart distribution to exist.
+fn least_degrees_of_freedom(structure: Structure, d: usize) -> f64 {
+    if structure.layout() == Layout::Full { d as f64 - 1.0 } else { 0.0 }
+}
+
+/// tr(AΣ⁻¹) for a packed A and Σ⁻¹ = L⁻ᵀL⁻¹: the sum of ℓᵀAℓ over the rows ℓ of L⁻¹.
+fn trace(inverse: &[f64], a: &[f64], d: usize) -> f64 {
+    let mut trace = 0.0;
+    for i in 0..d {
+        for p in 0..=i {
+            let line: f64 = (0..=i).map(|q| a[at(p.max(q), p.min(q))] * inverse[at(i, q)]).sum();
+            trace += inverse[at(i, p)] * line;
+        }
+    }
+    trace
 }
 
 /// Below this weight a component counts as empty: its moments would have lost digits to underflow. Nothing larger may be

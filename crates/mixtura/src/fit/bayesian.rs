@@ -9,9 +9,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 use super::certificate::{certify, largest_first};
-use super::estimator::given;
-use super::{Control, Fit, GaussianMixture, Init, Prepared, Progress, Run, RunOptions, Status, StatusKind, run};
-use crate::algorithm::Batch;
+use super::coordinate::AfterMaximization;
+use super::race::{assigned, given};
+use super::{
+    Control, Fit, GaussianMixture, Init, Prepared, Progress, Run, RunOptions, Status, StatusKind, Stop, StopRule,
+    run_until,
+};
+use crate::algorithm::{Algorithm, Batch};
 use crate::data::Source;
 use crate::engine::{Engine, Threads};
 use crate::error::{Error, Result};
@@ -60,10 +64,19 @@ pub struct BayesianMixture {
     pub covariance_prior: Option<Vec<f64>>,
     /// Where the runs start. Parameters give the responsibilities of a first M-step.
     pub init: Init,
+    /// Posteriors that the one run starts from, in the data's own units, in place of `init`: those of an earlier fit. Their prior
+    /// does not count.
+    pub start: Option<Box<BayesianModel>>,
     /// Runs to convergence; `None` = 2 to 8 by the size of the problem, 1 where the start is given.
     pub restarts: Option<usize>,
     /// Root of all randomness.
     pub seed: Seed,
+    /// When a run has converged. With [`Stop::Change`] the trace has the bound after each M-step, with the responsibilities that
+    /// the M-step used and the rows' variances as it counted them: scikit-learn's, up to a constant.
+    pub stop: Stop,
+    /// Bounds of the last iterations of a run that this one continues, oldest first, in the data's own units: the stop rule goes
+    /// on from there.
+    pub history: Vec<f64>,
     /// Most iterations per run.
     pub max_iter: usize,
     /// Nats of the bound that may remain.
@@ -109,8 +122,11 @@ impl BayesianMixture {
             degrees_of_freedom_prior: None,
             covariance_prior: None,
             init: Init::Auto,
+            start: None,
             restarts: None,
             seed: Seed::new(0),
+            stop: Stop::Remaining,
+            history: Vec::new(),
             max_iter: 1000,
             tolerance: 1e-3,
             reg_covar: None,
@@ -140,7 +156,7 @@ impl BayesianMixture {
             .into_par_iter()
             .enumerate()
             .map(|(r, start)| {
-                let run = self.run(data, start, control.within(&format!("run {r}")));
+                let run = self.run(data, start, Control { run: r, ..control.within(&format!("run {r}")) });
                 let done = done.fetch_add(1, Ordering::Relaxed) + 1;
                 if let Some(progress) = control.progress {
                     progress(Progress { done, total, n_components: self.n_components });
@@ -264,7 +280,11 @@ impl BayesianMixture {
         control: Control<'_>,
     ) -> Result<Vec<BayesianModel>> {
         let plan = self.plan();
+        if let Some(start) = &self.start {
+            return Ok(vec![self.known(data, template, start)?]);
+        }
         match &self.init {
+            Init::Assignments(all) => assigned(template, self.n_components, data, all),
             Init::Responsibilities(resp) => Ok(vec![given(template, self.n_components, data, resp)?]),
             Init::Params(_) => {
                 // One E-step of the Gaussian mixture: its statistics are those that a posterior is made from.
@@ -277,9 +297,25 @@ impl BayesianMixture {
         }
     }
 
+    /// Known posteriors, in standardised columns and under this prior.
+    fn known(&self, data: &Prepared<'_>, template: &BayesianModel, start: &BayesianModel) -> Result<BayesianModel> {
+        let (bank, own) = (start.emission(), template.emission());
+        let shape = |bank: &NormalWishart| (bank.structure(), bank.n_components(), bank.n_features());
+        let sticks = |model: &BayesianModel| model.mixing().b().len();
+        if shape(bank) != shape(own) || sticks(start) != sticks(template) {
+            return Err(Error::Usage(
+                "the posteriors to start from have another structure, prior of the weights, or number of components or columns than the fit".into(),
+            ));
+        }
+        let mapped = Mixture::of(start.mixing().clone(), bank.map(&data.data.affine, true)?)?;
+        template.with_parameters(&mapped.parameters()).ok_or_else(|| {
+            Error::Model("the posteriors to start from make no distribution in the units of these data".into())
+        })
+    }
+
     /// Whether the order of the components is nobody's choice.
     fn may_order(&self, data: &Prepared<'_>) -> bool {
-        !self.init.fixes_order() && data.n_labels == 0
+        self.start.is_none() && !self.init.fixes_order() && data.n_labels == 0
     }
 
     /// One run. Under a Dirichlet process larger components go first (Kurihara, Welling & Vlassis 2007): with counts n_k and
@@ -295,8 +331,14 @@ impl BayesianMixture {
             Ok(false)
         };
         let options = RunOptions { max_iter: self.max_iter, tolerance: self.tolerance, scale: self.terms(data) };
-        let mut engine = Threads::new(&data.data);
-        run(start, &mut engine, &mut Batch(Posterior::Soft), options, control, &mut policy)
+        let algorithm: &mut dyn Algorithm<BayesianModel> = match self.stop {
+            Stop::Remaining => &mut Batch(Posterior::Soft),
+            Stop::Change { .. } => &mut AfterMaximization,
+        };
+        let jacobian = data.data.log_jacobian();
+        let history: Vec<f64> = self.history.iter().map(|bound| bound - jacobian).collect();
+        let stop = StopRule { stop: self.stop, history: &history };
+        run_until(stop, start, &mut Threads::new(&data.data), algorithm, options, control, &mut policy)
     }
 
     /// Size of the sums behind the bound: one term per cell, and log-gamma functions of some n/2, which are as large as n/2 ln n;
@@ -315,8 +357,11 @@ impl BayesianMixture {
         let (weights, bank) = (run.model.mixing().clone(), run.model.emission());
         let point = Mixture::new(weights.expected().to_vec(), bank.point().clone())?;
         let posterior = Mixture::from_parts(weights, bank.map(&data.data.affine, false)?);
+        let mut expectation = expect(&point, data)?;
+        // Rows are shared out by the posteriors: the certificate's counts are theirs.
+        expectation.stats.counts.clone_from(&counts);
         let run = Run {
-            expectation: expect(&point, data)?,
+            expectation,
             model: point,
             status: run.status,
             trace: run.trace,
@@ -324,8 +369,9 @@ impl BayesianMixture {
             health: vec![ComponentHealth::default(); self.n_components],
         };
         let lower_bound = objective + data.data.log_jacobian();
+        let one = data.data.total_weight / data.data.n_rows() as f64;
         Ok(BayesianFit {
-            point: certify(run, objective, self.terms(data), all, data, self.tolerance)?,
+            point: certify(run, objective, (self.terms(data), one), all, data, self.tolerance)?,
             posterior,
             lower_bound,
             counts,

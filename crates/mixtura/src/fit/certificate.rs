@@ -92,11 +92,12 @@ pub(super) fn order(run: &mut Run<Mixture<Gaussian>>) {
 }
 
 /// Turns a run in standardised columns into a fit in the data's own units. `objective` is what the run climbed and what
-/// `all` restarts reached: its log-likelihood, or a bound; `terms` is the size of the sums behind it.
+/// `all` restarts reached: its log-likelihood, or a bound; `terms` is the size of the sums behind it. A component of an
+/// effective count below `least` is no part of the model: a prior that no row has changed.
 pub(super) fn certify(
     run: Run<Mixture<Gaussian>>,
     objective: f64,
-    terms: f64,
+    (terms, least): (f64, f64),
     all: &[(f64, bool)],
     data: &Prepared<'_>,
     tolerance: f64,
@@ -147,7 +148,7 @@ pub(super) fn certify(
     let n_free_parameters = run.model.n_free_parameters();
     let log_likelihood = run.expectation.log_likelihood + jacobian;
     let original = standard.map(&data.data.affine, false)?;
-    let status = status(&run, &original, &certificate.components);
+    let status = status(&run, &original, &certificate.components, least);
     Ok(Fit {
         status,
         certificate,
@@ -171,13 +172,19 @@ pub(super) fn certify(
 
 /// The run's own status, unless it finished at a saddle or with a collapsed component: that is what the user must hear
 /// first.
-fn status(run: &Run<Mixture<Gaussian>>, original: &Gaussian, components: &[ComponentCertificate]) -> Status {
+fn status(
+    run: &Run<Mixture<Gaussian>>,
+    original: &Gaussian,
+    components: &[ComponentCertificate],
+    least: f64,
+) -> Status {
     if run.status.kind == StatusKind::Stopped {
         return run.status.clone();
     }
     // Components that all coincide make one Gaussian: a stationary point of every mixture, and no optimum.
     let coincide = |c: &ComponentCertificate| c.closest.is_some_and(|(_, overlap)| overlap > 1.0 - COINCIDE);
-    if components.len() > 1 && components.iter().all(coincide) {
+    let parts: Vec<_> = components.iter().filter(|c| c.effective_count >= least).collect();
+    if parts.len() > 1 && parts.into_iter().all(coincide) {
         let detail =
             format!("all components coincide: a saddle, where the mixture is one Gaussian; {}", run.status.detail);
         return Status { kind: StatusKind::Degenerate, detail };

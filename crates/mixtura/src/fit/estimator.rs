@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::certificate::{certify, order, place};
 use super::prepare::{BATCHES, Prepared, RESETS, STARTS};
-use super::race::{DEFAULT_FIELD, RaceOptions, first_m_step, m_step_of_assignment, race};
+use super::race::{DEFAULT_FIELD, RaceOptions, assigned, given, race};
 use super::{Control, Fit, Progress, Run, RunOptions, Status, StatusKind, Stop, StopRule, run_until};
 use crate::algorithm::{ALPHA, Algorithm, Batch, Squarem, Stepwise, StepwiseFirst};
 use crate::data::{Affine, Source};
@@ -272,7 +272,7 @@ impl GaussianMixture {
             order(&mut run);
         }
         let objective = run.objective();
-        certify(run, objective, data.scale_of_sums(), &all, data, self.tolerance)
+        certify(run, objective, (data.scale_of_sums(), 0.0), &all, data, self.tolerance)
     }
 
     pub(super) fn check(&self, data: &Prepared<'_>) -> Result<()> {
@@ -382,18 +382,7 @@ impl GaussianMixture {
                 Ok(vec![Mixture::new(start.weights().to_vec(), mapped)?])
             }
             Init::Responsibilities(resp) => Ok(vec![given(template, k, data, resp)?]),
-            Init::Assignments(all) => {
-                let n = data.data.n_rows();
-                let start = |assigned: &Assigned| match assigned {
-                    Assigned::Soft(resp) if resp.len() == n * k => first_m_step(template, k, &data.data, resp),
-                    Assigned::Hard(of) if of.len() == n => m_step_of_assignment(template, k, &data.data, of),
-                    _ => Err(Error::Usage(format!("an assignment is not one of {n} rows to {k} components"))),
-                };
-                if all.is_empty() {
-                    return Err(Error::Usage("no assignment is given to start from".into()));
-                }
-                all.iter().map(start).collect()
-            }
+            Init::Assignments(all) => assigned(template, k, data, all),
             _ => self.raced(data, template, control),
         }
     }
@@ -515,18 +504,6 @@ impl GaussianMixture {
         }
         Gaussian::new(self.structure, d, row, covariance)
     }
-}
-
-/// The model of a user's responsibilities (used rows × `k`).
-pub(super) fn given<M: LatentModel>(template: &M, k: usize, data: &Prepared<'_>, resp: &[f64]) -> Result<M> {
-    let n = data.data.n_rows();
-    if resp.len() != n * k {
-        return Err(Error::Usage(format!("{} responsibilities are not {n} rows of {k}", resp.len())));
-    }
-    if resp.iter().any(|r| !(0.0..=1.0).contains(r)) {
-        return Err(Error::Usage("responsibilities must lie between 0 and 1".into()));
-    }
-    first_m_step(template, k, &data.data, resp)
 }
 
 /// Flops that the short runs of a default start may take: about a second.

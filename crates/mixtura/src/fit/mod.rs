@@ -3,6 +3,7 @@
 mod bayesian;
 mod certificate;
 mod checkpoint;
+mod coordinate;
 mod coverage;
 mod criterion;
 mod estimator;

@@ -1,9 +1,10 @@
 //! The short-EM race (Biernacki, Celeux & Govaert 2003): many starts run a few iterations on the sample, the better
-//! half runs on, and the last few go to the full fit.
+//! half runs on, and the last few go to the full fit. And starts that a user assigns.
 
 use rayon::prelude::*;
 
-use super::{Control, Run, RunOptions, run};
+use super::prepare::Prepared;
+use super::{Assigned, Control, Run, RunOptions, run};
 use crate::algorithm::Batch;
 use crate::data::{Buffer, Source};
 use crate::engine::Threads;
@@ -115,6 +116,37 @@ pub(crate) fn m_step_of_assignment<M: LatentModel>(
     m_step_of(template, k, source, |row, out| {
         out.iter_mut().enumerate().for_each(|(c, r)| *r = f64::from(u8::from(assigned[row] == c as i32)));
     })
+}
+
+/// The model of a user's responsibilities (used rows × `k`).
+pub(super) fn given<M: LatentModel>(template: &M, k: usize, data: &Prepared<'_>, resp: &[f64]) -> Result<M> {
+    let n = data.data.n_rows();
+    if resp.len() != n * k {
+        return Err(Error::Usage(format!("{} responsibilities are not {n} rows of {k}", resp.len())));
+    }
+    if resp.iter().any(|r| !(0.0..=1.0).contains(r)) {
+        return Err(Error::Usage("responsibilities must lie between 0 and 1".into()));
+    }
+    first_m_step(template, k, &data.data, resp)
+}
+
+/// The models of a user's assignments.
+pub(super) fn assigned<M: LatentModel>(
+    template: &M,
+    k: usize,
+    data: &Prepared<'_>,
+    all: &[Assigned],
+) -> Result<Vec<M>> {
+    let n = data.data.n_rows();
+    let start = |assigned: &Assigned| match assigned {
+        Assigned::Soft(resp) if resp.len() == n * k => first_m_step(template, k, &data.data, resp),
+        Assigned::Hard(of) if of.len() == n => m_step_of_assignment(template, k, &data.data, of),
+        _ => Err(Error::Usage(format!("an assignment is not one of {n} rows to {k} components"))),
+    };
+    if all.is_empty() {
+        return Err(Error::Usage("no assignment is given to start from".into()));
+    }
+    all.iter().map(start).collect()
 }
 
 fn m_step_of<M: LatentModel>(

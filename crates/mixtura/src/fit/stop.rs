@@ -43,7 +43,7 @@ impl StopRule<'_> {
                 let (now, earlier) = objective.split_last()?;
                 let change = now - earlier.last().or(self.history.last())?;
                 (change.abs() < tolerance)
-                    .then(|| format!("the log-likelihood changed by less than {tolerance:.3e} nats in an iteration"))
+                    .then(|| format!("the objective changed by less than {tolerance:.3e} nats in an iteration"))
             }
         }
     }

@@ -126,6 +126,18 @@ impl<E: Emission> Mixture<E> {
 }
 
 impl<E: Emission, W: Weights> Mixture<E, W> {
+    /// A mixture of weights, or a posterior of them, and components.
+    ///
+    /// # Errors
+    /// If their numbers differ.
+    pub fn of(weights: W, emission: E) -> Result<Self> {
+        let (w, k) = (weights.n_components(), emission.n_components());
+        if w != k {
+            return Err(Error::Model(format!("{w} weights are given for {k} components")));
+        }
+        Ok(Mixture { weights, emission })
+    }
+
     /// A mixture of parts that belong together.
     pub(crate) fn from_parts(weights: W, emission: E) -> Self {
         assert_eq!(emission.n_components(), weights.n_components());

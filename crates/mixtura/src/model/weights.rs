@@ -125,6 +125,25 @@ impl WeightPosterior {
         Ok(Self::of(prior, a, b))
     }
 
+    /// A posterior that is known: Dirichlet concentrations `a` and an empty `b`, or the Betas' parameters.
+    ///
+    /// # Errors
+    /// If the prior is none, sizes do not match, or a number is not positive.
+    pub fn known(prior: WeightPrior, a: Vec<f64>, b: Vec<f64>) -> Result<Self> {
+        let none = Self::new(prior, a.len())?;
+        if b.len() != none.b.len() {
+            return Err(Error::Model(format!(
+                "{} and {} weight concentrations do not belong together",
+                a.len(),
+                b.len()
+            )));
+        }
+        if let Some(bad) = a.iter().chain(&b).find(|v| !(**v > 0.0 && v.is_finite())) {
+            return Err(Error::Model(format!("a weight concentration is {bad}: it must be positive and finite")));
+        }
+        Ok(Self::of(prior, a, b))
+    }
+
     /// The prior.
     pub fn prior(&self) -> WeightPrior {
         self.prior
