@@ -9,6 +9,9 @@
 
 use crate::simd::{Simd, kernel};
 
+/// The least x whose exponential is not taken for 0: below, it is a denormal number.
+pub const LOWEST: f64 = -708.0;
+
 // fdlibm's split of ln 2: the high part has 32 trailing zero bits, so k·LN2_HI is exact for |k| < 2^20.
 const LN2_HI: f64 = 6.931_471_803_691_238e-1;
 const LN2_LO: f64 = 1.908_214_929_270_587_7e-10;
@@ -57,9 +60,9 @@ fn polynomial<S: Simd, const N: usize>(coefficients: &[f64; N], x: S::V, square:
     p
 }
 
-/// exp(x), x ≤ 0.
+/// exp(x) for x ≤ 0, and exactly 0 where x < `lowest`, which is at least [`LOWEST`].
 #[inline(always)]
-pub(crate) fn exp<S: Simd>(x: S::V) -> S::V {
+pub(crate) fn exp<S: Simd>(x: S::V, lowest: S::V) -> S::V {
     let shifted = S::fma(x, S::splat(std::f64::consts::LOG2_E), S::splat(ROUND));
     let k = S::sub(shifted, S::splat(ROUND));
     let r = S::fma(k, S::splat(-LN2_LO), S::fma(k, S::splat(-LN2_HI), x));
@@ -67,7 +70,7 @@ pub(crate) fn exp<S: Simd>(x: S::V) -> S::V {
     let tail = S::fma(square, polynomial::<S, 10>(&EXP, r, square), r);
     let power = S::power_of_two(shifted);
     let e = S::fma(power, tail, power);
-    S::if_less(x, S::splat(-708.0), S::splat(0.0), e)
+    S::if_less(x, lowest, S::splat(0.0), e)
 }
 
 /// log(x), x positive and normal.
@@ -87,28 +90,28 @@ pub(crate) fn log<S: Simd>(x: S::V) -> S::V {
 
 /// Runs a function of vectors over a slice; a function would not be compiled for the path of its caller.
 macro_rules! in_place {
-    ($values:ident, $f:path) => {
+    ($values:ident, $x:ident => $f:expr) => {
         let (whole, rest) = $values.split_at_mut($values.len() / S::LANES * S::LANES);
         for v in whole.chunks_exact_mut(S::LANES) {
-            let y = $f(S::load(v));
-            S::store(v, y);
+            let $x = S::load(v);
+            S::store(v, $f);
         }
         let mut last = [1.0; 8];
         last[..rest.len()].copy_from_slice(rest);
-        let y = $f(S::load(&last));
-        S::store(&mut last, y);
+        let $x = S::load(&last);
+        S::store(&mut last, $f);
         rest.copy_from_slice(&last[..rest.len()]);
     };
 }
 
 #[inline(always)]
 fn exp_body<S: Simd>(values: &mut [f64]) {
-    in_place!(values, exp::<S>);
+    in_place!(values, x => exp::<S>(x, S::splat(LOWEST)));
 }
 
 #[inline(always)]
 fn log_body<S: Simd>(values: &mut [f64]) {
-    in_place!(values, log::<S>);
+    in_place!(values, x => log::<S>(x));
 }
 
 kernel! {

@@ -73,14 +73,13 @@ fn vectors<S: Simd, const C: usize>(from: &[f64]) -> [S::V; C] {
     v
 }
 
-/// Adds the squares of the outputs `i .. i + P` of a centred block to `total`; returns what is left of the coefficients.
+/// The outputs `i .. i + P` of a centred block, and what is left of the coefficients.
 #[inline(always)]
 fn panel<'a, S: Simd, const C: usize, const P: usize>(
     y: &[f64],
     i: usize,
     coefficients: &'a [f64],
-    total: &mut [S::V; C],
-) -> &'a [f64] {
+) -> ([[S::V; C]; P], &'a [f64]) {
     let block = C * S::LANES;
     let (square, rest) = coefficients.split_at(i * P);
     let (triangle, rest) = rest.split_at(P * P);
@@ -104,12 +103,38 @@ fn panel<'a, S: Simd, const C: usize, const P: usize>(
             }
         }
     }
-    for a in &acc {
+    (acc, rest)
+}
+
+/// Adds the squares of the outputs of a panel.
+#[inline(always)]
+fn add_squares<S: Simd, const C: usize, const P: usize>(outputs: &[[S::V; C]; P], total: &mut [S::V; C]) {
+    for a in outputs {
         for v in 0..C {
             total[v] = S::fma(a[v], a[v], total[v]);
         }
     }
-    rest
+}
+
+/// Stores the outputs of a panel from feature `i` on, except those past the last.
+#[inline(always)]
+fn store_outputs<S: Simd, const C: usize, const P: usize>(outputs: &[[S::V; C]; P], to: &mut [f64]) {
+    for (a, to) in outputs.iter().zip(to.chunks_exact_mut(C * S::LANES)) {
+        for v in 0..C {
+            S::store(&mut to[v * S::LANES..], a[v]);
+        }
+    }
+}
+
+#[inline(always)]
+fn center<S: Simd, const C: usize>(x: &[f64], mean: &[f64], to: &mut [f64]) {
+    let block = C * S::LANES;
+    for ((x, y), &m) in x.chunks_exact(block).zip(to.chunks_exact_mut(block)).zip(mean) {
+        let m = S::splat(m);
+        for v in 0..C {
+            S::store(&mut y[v * S::LANES..], S::sub(S::load(&x[v * S::LANES..]), m));
+        }
+    }
 }
 
 #[inline(always)]
@@ -126,27 +151,80 @@ fn blocks<S: Simd, const C: usize>(
     work[dim * block..(dim + 8) * block].fill(0.0);
     let blocks = tile.chunks_exact(dim * block).zip(out.chunks_exact_mut(block)).take(n.div_ceil(block));
     for (x, out) in blocks {
-        for ((x, y), &m) in x.chunks_exact(block).zip(work.chunks_exact_mut(block)).zip(mean) {
-            let m = S::splat(m);
-            for v in 0..C {
-                S::store(&mut y[v * S::LANES..], S::sub(S::load(&x[v * S::LANES..]), m));
-            }
-        }
+        center::<S, C>(x, mean, work);
         let mut total = [S::splat(0.0); C];
         let mut left = &whitening.panels[..];
         let mut i = 0;
         while S::PANEL == 8 && dim > i + 4 {
-            left = panel::<S, C, 8>(work, i, left, &mut total);
-            i += 8;
+            let (outputs, rest) = panel::<S, C, 8>(work, i, left);
+            add_squares::<S, C, 8>(&outputs, &mut total);
+            (left, i) = (rest, i + 8);
         }
         while dim > i {
-            left = panel::<S, C, 4>(work, i, left, &mut total);
-            i += 4;
+            let (outputs, rest) = panel::<S, C, 4>(work, i, left);
+            add_squares::<S, C, 4>(&outputs, &mut total);
+            (left, i) = (rest, i + 4);
         }
         for v in 0..C {
             S::store(&mut out[v * S::LANES..], S::fma(S::splat(-0.5), total[v], S::splat(peak)));
         }
     }
+}
+
+#[inline(always)]
+fn whiten_blocks<S: Simd, const C: usize>(
+    tile: &[f64],
+    n: usize,
+    mean: &[f64],
+    whitening: &Whitening,
+    work: &mut [f64],
+    out: &mut [f64],
+) {
+    let (dim, block) = (mean.len(), C * S::LANES);
+    work[dim * block..(dim + 8) * block].fill(0.0);
+    let blocks = tile.chunks_exact(dim * block).zip(out.chunks_exact_mut(dim * block)).take(n.div_ceil(block));
+    for (x, out) in blocks {
+        center::<S, C>(x, mean, work);
+        let mut left = &whitening.panels[..];
+        let mut i = 0;
+        while S::PANEL == 8 && dim > i + 4 {
+            let (outputs, rest) = panel::<S, C, 8>(work, i, left);
+            store_outputs::<S, C, 8>(&outputs, &mut out[i * block..]);
+            (left, i) = (rest, i + 8);
+        }
+        while dim > i {
+            let (outputs, rest) = panel::<S, C, 4>(work, i, left);
+            store_outputs::<S, C, 4>(&outputs, &mut out[i * block..]);
+            (left, i) = (rest, i + 4);
+        }
+    }
+}
+
+#[inline(always)]
+fn whiten_body<S: Simd>(
+    tile: &[f64],
+    n: usize,
+    mean: &[f64],
+    whitening: &Whitening,
+    work: &mut [f64],
+    out: &mut [f64],
+) {
+    assert!(mean.len() == whitening.dim && n <= TILE && !is_small::<S>(mean.len()));
+    match S::ROWS {
+        2 => whiten_blocks::<S, 2>(tile, n, mean, whitening, work, out),
+        _ => whiten_blocks::<S, 3>(tile, n, mean, whitening, work, out),
+    }
+}
+
+kernel! {
+    /// Writes the whitened tile, L⁻¹ (x_t − mean), into `out`, a tile as well. For more features than
+    /// [`crate::moments::is_small`] takes. Work: dim² flops per row.
+    pub fn whiten(tile: &[f64], n: usize, mean: &[f64], whitening: &Whitening, work: &mut [f64], out: &mut [f64]) = whiten_body
+}
+
+#[inline(always)]
+fn is_small<S: Simd>(dim: usize) -> bool {
+    dim <= S::SMALL
 }
 
 /// As [`blocks`], with everything of a block in registers.
@@ -303,7 +381,7 @@ kernel! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::moments::Strided;
+    use crate::moments::{Strided, is_small as is_small_dimension};
     use crate::tile;
     use proptest::prelude::*;
 
@@ -326,6 +404,16 @@ mod tests {
                     // 22 terms of size up to 18 per output: each output errs by less than 22·22·18·1.1e-16 = 1e-12, the
                     // square of one of size y by 2y times that.
                     prop_assert!((out[t] - want).abs() <= 2e-12 * (1.0 + want.abs()), "{} {dim}: {} {want}", isa.name(), out[t]);
+                }
+                if !is_small_dimension(isa, dim) && dim > 0 {
+                    let mut y = vec![f64::NAN; tile::len(dim)];
+                    whiten(isa, &x, n, mean, &Whitening::new(isa, &inverse, dim), &mut work, &mut y);
+                    let mut rows = vec![0.0; n * dim];
+                    tile::unload(isa, &y, n, dim, &mut rows);
+                    for t in 0..n { for i in 0..dim {
+                        let want: f64 = (0..=i).map(|j| inverse[at(i, j)] * (values[t * dim + j] - mean[j])).sum();
+                        prop_assert!((rows[t * dim + i] - want).abs() <= 1e-12, "{} {dim}", isa.name());
+                    } }
                 }
             }
         }

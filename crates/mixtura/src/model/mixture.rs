@@ -1,5 +1,6 @@
 //! A finite mixture: mixing weights, or a posterior of them, over a bank of component distributions.
 
+use mixtura_kernels::exp::LOWEST;
 use mixtura_kernels::{Aligned, Isa, TILE, moments::sum, softmax::softmax};
 use rand::RngExt;
 
@@ -18,6 +19,11 @@ pub struct Mixture<E, W = Vec<f64>> {
     weights: W,
     emission: E,
 }
+
+/// In an E-step, a responsibility below exp of this is 0, and the M-step passes the row over. The log-likelihood of a row errs by
+/// less than K·e⁻⁶⁰ = K·9e-27, far below its rounding; a moment by n·9e-27 times some 200 variances, below its rounding for
+/// n up to 1e9; a component with less than 1e-13 of all weight counts as empty anyway. Predictions leave nothing out.
+const NEGLIGIBLE: f64 = -60.0;
 
 /// Effective counts and the emission's own statistics.
 #[derive(Clone, Debug)]
@@ -191,11 +197,12 @@ pub struct MixtureScratch<E: Emission> {
 }
 
 impl<E: Emission> MixtureScratch<E> {
-    /// Responsibilities and log-densities of the `n` rows whose log-densities by component are in `resp`. A row so far out that every
+    /// Responsibilities and log-densities of the `n` rows whose log-densities by component are in `resp`; a component whose
+    /// joint density is below the row's largest by more than −`lowest` nats counts as 0. A row so far out that every
     /// density is 0 keeps the prior weights.
-    fn normalise(&mut self, n: usize, weights: &impl Weights) {
+    fn normalise(&mut self, n: usize, weights: &impl Weights, lowest: f64) {
         let n_components = weights.n_components();
-        softmax(self.isa, &mut self.resp, n, &self.log_weights, &mut self.log_density);
+        softmax(self.isa, &mut self.resp, n, &self.log_weights, lowest, &mut self.log_density);
         if !sum(self.isa, &self.log_density[..n]).is_nan() {
             return;
         }
@@ -265,7 +272,7 @@ impl<E: Emission, W: Weights> LatentModel for Mixture<E, W> {
                     (0..k).filter(|c| *c != known).for_each(|c| scratch.resp[c * TILE + t] = f64::NEG_INFINITY);
                 }
             }
-            scratch.normalise(n, &self.weights);
+            scratch.normalise(n, &self.weights, NEGLIGIBLE);
             if posterior == Posterior::Hard {
                 scratch.harden(n, k);
             }
@@ -375,7 +382,7 @@ impl<E: Emission, W: Weights> Predict for Mixture<E, W> {
         let k = self.weights.n_components();
         for (from, to) in tiles(chunk.rows.n_rows()) {
             self.log_density(chunk, from, to, scratch);
-            scratch.normalise(to - from, &self.weights);
+            scratch.normalise(to - from, &self.weights, LOWEST);
             for t in from..to {
                 (0..k).for_each(|c| resp[t * k + c] = scratch.resp[c * TILE + t - from]);
                 log_density[t] = scratch.log_density[t - from];

@@ -19,7 +19,7 @@ pub struct Scratch {
     isa: Isa,
     /// The rows of the current group, observed features only.
     tile: Aligned,
-    /// A group with missing cells: rows completed at a component's mean, as a tile and one after the other.
+    /// A tile of whitened rows, or of a group with missing cells completed at a component's mean; the latter one after the other.
     completed: Aligned,
     rows: Vec<f64>,
     /// Means of the observed features; a vector of zeros.
@@ -53,7 +53,7 @@ impl Scratch {
         }
     }
 
-    /// Room for completed rows, once some are incomplete.
+    /// Room for whitened or completed rows, once there are some.
     fn make_room(&mut self, d: usize) {
         if self.rows.is_empty() {
             self.completed = Aligned::zeros(tile::len(d));
@@ -89,6 +89,23 @@ pub(super) fn log_density(bank: &Gaussian, rows: Rows<'_>, s: &mut Scratch, out:
     }
     if !s.missing {
         tile::load(s.isa, cells, n, d, &mut s.tile);
+        if let Some(shared) = &bank.factors.shared {
+            s.make_room(d);
+            kernel::whiten(
+                s.isa,
+                &s.tile,
+                n,
+                &shared.center,
+                &bank.factors.whitening[0],
+                &mut s.work,
+                &mut s.completed,
+            );
+            for k in 0..bank.n_components {
+                let out = &mut out[k * TILE..][..TILE];
+                kernel::diagonal(s.isa, &s.completed, n, shared.mean(k), &shared.unit, &shared.log, false, out);
+            }
+            return;
+        }
         for k in 0..bank.n_components {
             let block = bank.structure.block_of(k);
             let (whitening, peak) = (&bank.factors.whitening[block], bank.factors.log[block]);

@@ -8,6 +8,7 @@ mod density;
 mod floor;
 mod missing;
 mod regression;
+mod shared;
 mod structure;
 
 pub use density::Scratch;
@@ -55,6 +56,8 @@ struct Factors {
     inverse: Vec<f64>,
     /// Full layout: L⁻¹ as the E-step reads it, one per block.
     whitening: Vec<Whitening>,
+    /// `tied`: the one covariance applied to rows and means alike.
+    shared: Option<shared::Shared>,
     /// Full layout: log-density at the mean, one per block; diagonal layout: ln(2πσ²), one per variance.
     log: Vec<f64>,
 }
@@ -224,6 +227,7 @@ impl Gaussian {
                 }
                 let inverses = f.inverse.chunks_exact(len);
                 f.whitening = inverses.map(|inverse| Whitening::new(Isa::detect(), inverse, d)).collect();
+                self.factors.shared = shared::Shared::new(self);
             }
         }
         Ok(())
