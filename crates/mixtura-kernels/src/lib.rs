@@ -9,6 +9,7 @@ pub mod cholesky;
 pub mod exp;
 pub mod gaussian;
 pub mod moments;
+pub mod nearest;
 mod simd;
 pub mod softmax;
 pub mod tile;

@@ -2,6 +2,7 @@
 //! the vector lanes and a block stays in the nearest cache: value j of row t is at `t / B · D · B + j · B + t % B`.
 
 use crate::moments::Strided;
+use crate::simd::{Simd, kernel};
 use crate::{Isa, TILE};
 
 /// Numbers in a tile of `dim` features.
@@ -9,34 +10,46 @@ pub fn len(dim: usize) -> usize {
     dim * TILE
 }
 
-/// Copies rows of `dim` cells into `tile`. The last block is filled up with zeros.
-pub fn load(isa: Isa, rows: Strided<'_>, n: usize, dim: usize, tile: &mut [f64]) {
+#[inline(always)]
+fn load_body<S: Simd>(rows: Strided<'_>, n: usize, dim: usize, tile: &mut [f64]) {
     match dim {
         0 => {}
-        1 => copy(isa, n, 1, |t| &rows.values[t * rows.stride..], tile),
-        2 => copy(isa, n, 2, |t| &rows.values[t * rows.stride..], tile),
-        3 => copy(isa, n, 3, |t| &rows.values[t * rows.stride..], tile),
-        4 => copy(isa, n, 4, |t| &rows.values[t * rows.stride..], tile),
-        _ => copy(isa, n, dim, |t| &rows.values[t * rows.stride..], tile),
+        1 => copy::<S>(rows, n, 1, tile),
+        2 => copy::<S>(rows, n, 2, tile),
+        3 => copy::<S>(rows, n, 3, tile),
+        _ => copy::<S>(rows, n, dim, tile),
     }
 }
 
 /// The loops of [`load`], again for each of the smallest numbers of features.
 #[inline(always)]
-fn copy<'a>(isa: Isa, n: usize, dim: usize, row: impl Fn(usize) -> &'a [f64], tile: &mut [f64]) {
-    let block = isa.block();
+fn copy<S: Simd>(rows: Strided<'_>, n: usize, dim: usize, tile: &mut [f64]) {
+    let (block, width) = (S::ROWS * S::LANES, S::LANES);
     for (b, to) in tile[..n.div_ceil(block) * block * dim].chunks_exact_mut(block * dim).enumerate() {
-        let rows = (n - b * block).min(block);
-        if rows < block {
+        let here = (n - b * block).min(block);
+        if here < block {
             to.fill(0.0);
         }
-        for t in 0..rows {
-            let from = &row(b * block + t)[..dim];
-            for j in 0..dim {
-                to[j * block + t] = from[j];
+        let from = &rows.values[b * block * rows.stride..];
+        let whole = if dim < width { 0 } else { here / width * width };
+        for t in (0..whole).step_by(width) {
+            for j in (0..dim / width * width).step_by(width) {
+                S::transpose(&from[t * rows.stride + j..], rows.stride, &mut to[j * block + t..], block);
+            }
+        }
+        for t in 0..here {
+            let first = if t < whole { dim / width * width } else { 0 };
+            let row = &from[t * rows.stride..][..dim];
+            for j in first..dim {
+                to[j * block + t] = row[j];
             }
         }
     }
+}
+
+kernel! {
+    /// Copies `n` rows of `dim` cells into `tile`. The last block is filled up with zeros.
+    pub fn load(rows: Strided<'_>, n: usize, dim: usize, tile: &mut [f64]) = load_body
 }
 
 /// As [`load`], of the given rows and features only.
@@ -75,7 +88,7 @@ mod tests {
     #[test]
     fn what_goes_in_comes_out() {
         for isa in Isa::available() {
-            for (n, d) in [(1, 1), (7, 3), (24, 2), (25, 5), (TILE, 2)] {
+            for (n, d) in [(1, 1), (7, 3), (24, 2), (25, 5), (TILE, 2), (24, 8), (45, 8), (17, 4), (31, 19), (9, 9)] {
                 let rows: Vec<f64> = (0..n * d).map(|i| i as f64).collect();
                 let (mut tile, mut back) = (vec![f64::NAN; len(d)], vec![0.0; n * d]);
                 let cells = Strided { values: &rows, stride: d };

@@ -52,6 +52,8 @@ pub(crate) trait Simd: Copy {
     fn sum(a: Self::V) -> f64;
     /// Whether a lane has a < b.
     fn any_less(a: Self::V, b: Self::V) -> bool;
+    /// `LANES` numbers from each of `LANES` rows, `stride` apart, become `LANES` vectors of a block, `block` apart.
+    fn transpose(from: &[f64], stride: usize, to: &mut [f64], block: usize);
 }
 
 /// An instruction set that this machine has. Build one with [`Isa::detect`] or choose from [`Isa::available`].

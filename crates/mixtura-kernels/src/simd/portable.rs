@@ -95,4 +95,12 @@ impl Simd for Portable {
     fn any_less(a: Self::V, b: Self::V) -> bool {
         (0..N).any(|t| a[t] < b[t])
     }
+    #[inline(always)]
+    fn transpose(from: &[f64], stride: usize, to: &mut [f64], block: usize) {
+        for t in 0..N {
+            for j in 0..N {
+                to[j * block + t] = from[t * stride + j];
+            }
+        }
+    }
 }

@@ -112,6 +112,27 @@ impl Simd for Avx2 {
     fn any_less(a: __m256d, b: __m256d) -> bool {
         unsafe { _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_LT_OQ>(a, b)) != 0 }
     }
+    #[inline(always)]
+    fn transpose(from: &[f64], stride: usize, to: &mut [f64], block: usize) {
+        let mut r = [Self::splat(0.0); 4];
+        for t in 0..4 {
+            r[t] = Self::load(&from[t * stride..]);
+        }
+        // Pairs of rows, then pairs of pairs.
+        let columns = unsafe {
+            let (a, b) = (_mm256_unpacklo_pd(r[0], r[1]), _mm256_unpackhi_pd(r[0], r[1]));
+            let (c, d) = (_mm256_unpacklo_pd(r[2], r[3]), _mm256_unpackhi_pd(r[2], r[3]));
+            [
+                _mm256_permute2f128_pd::<0x20>(a, c),
+                _mm256_permute2f128_pd::<0x20>(b, d),
+                _mm256_permute2f128_pd::<0x31>(a, c),
+                _mm256_permute2f128_pd::<0x31>(b, d),
+            ]
+        };
+        for j in 0..4 {
+            Self::store(&mut to[j * block..], columns[j]);
+        }
+    }
 }
 
 impl Simd for Avx512 {
@@ -197,5 +218,38 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn any_less(a: __m512d, b: __m512d) -> bool {
         unsafe { _mm512_cmp_pd_mask::<_CMP_LT_OQ>(a, b) != 0 }
+    }
+    #[inline(always)]
+    fn transpose(from: &[f64], stride: usize, to: &mut [f64], block: usize) {
+        let mut r = [Self::splat(0.0); 8];
+        for t in 0..8 {
+            r[t] = Self::load(&from[t * stride..]);
+        }
+        let mut columns = r;
+        for odd in 0..2 {
+            // Pairs of rows (columns 0, 2, 4, 6 of them, or 1, 3, 5, 7), then quarters of four of those.
+            let mut pairs = [r[0]; 4];
+            for t in 0..4 {
+                let (a, b) = (r[2 * t], r[2 * t + 1]);
+                pairs[t] = unsafe { if odd == 0 { _mm512_unpacklo_pd(a, b) } else { _mm512_unpackhi_pd(a, b) } };
+            }
+            unsafe {
+                let (a, b) = (
+                    _mm512_shuffle_f64x2::<0x88>(pairs[0], pairs[1]),
+                    _mm512_shuffle_f64x2::<0x88>(pairs[2], pairs[3]),
+                );
+                let (c, d) = (
+                    _mm512_shuffle_f64x2::<0xdd>(pairs[0], pairs[1]),
+                    _mm512_shuffle_f64x2::<0xdd>(pairs[2], pairs[3]),
+                );
+                columns[odd] = _mm512_shuffle_f64x2::<0x88>(a, b);
+                columns[odd + 4] = _mm512_shuffle_f64x2::<0xdd>(a, b);
+                columns[odd + 2] = _mm512_shuffle_f64x2::<0x88>(c, d);
+                columns[odd + 6] = _mm512_shuffle_f64x2::<0xdd>(c, d);
+            }
+        }
+        for j in 0..8 {
+            Self::store(&mut to[j * block..], columns[j]);
+        }
     }
 }

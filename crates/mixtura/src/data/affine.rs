@@ -210,9 +210,9 @@ impl Source for Standardized<'_> {
         let d = self.n_features();
         values.resize(chunk.rows.n_rows() * d, 0.0);
         for i in 0..chunk.rows.n_rows() {
-            let (from, to) = (chunk.rows.row(i), &mut values[i * d..][..d]);
-            for j in 0..d {
-                to[j] = (from[j] - self.affine.shift[j]) * self.inverse[j];
+            let columns = self.affine.shift.iter().zip(&self.inverse);
+            for ((to, from), (shift, inverse)) in values[i * d..][..d].iter_mut().zip(chunk.rows.row(i)).zip(columns) {
+                *to = (from - shift) * inverse;
             }
         }
         let labels = chunk.labels.filter(|_| self.labelled);

@@ -1,7 +1,9 @@
 //! The fit certificate: what is known about how far a fit can be trusted.
 
 use faer::{Mat, Side};
+use mixtura_kernels::Isa;
 use mixtura_kernels::cholesky::{at, factor, log_determinant, packed_len};
+use mixtura_kernels::exp::log_in_place;
 
 use super::coverage::{Mode, SAME_MODE, chance_of_better, modes};
 use super::{Fit, Prepared, Run, Status, StatusKind};
@@ -279,17 +281,18 @@ fn closest(bank: &Gaussian) -> Vec<Option<(usize, f64)>> {
 /// Σ w log max_k r_k and −Σ w Σ_k r_k log r_k over rows without a known component.
 fn uncertainty(model: &Mixture<Gaussian>, source: &dyn Source) -> Result<(f64, f64)> {
     let k = model.n_components();
-    let of_row = |resp: &[f64]| {
-        let entropy: f64 = resp.iter().filter(|r| **r > 0.0).map(|r| -r * r.ln()).sum();
-        (resp.iter().copied().fold(0.0, f64::max).ln(), entropy)
-    };
-    let add = |a: (f64, f64), b: (f64, f64)| (a.0 + b.0, a.1 + b.1);
     let terms = posteriors(model, source, 0..source.n_chunks(), |chunk, resp, _| {
-        let rows = (0..chunk.rows.n_rows()).filter(|&i| chunk.label(i).is_none());
-        Ok(rows.fold((0.0, 0.0), |sum, i| {
-            let (w, (term, entropy)) = (chunk.weight(i), of_row(&resp[i * k..][..k]));
-            add(sum, (w * term, w * entropy))
-        }))
+        // Where r is 0, r log r is as well, whatever stands for the logarithm.
+        let mut logs: Vec<f64> = resp.iter().map(|r| r.max(f64::MIN_POSITIVE)).collect();
+        log_in_place(Isa::detect(), &mut logs);
+        let (mut certainty, mut entropy) = (0.0, 0.0);
+        for i in (0..chunk.rows.n_rows()).filter(|&i| chunk.label(i).is_none()) {
+            let (w, resp, logs) = (chunk.weight(i), &resp[i * k..][..k], &logs[i * k..][..k]);
+            certainty += w * logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            entropy -= w * resp.iter().zip(logs).map(|(r, l)| r * l).sum::<f64>();
+        }
+        Ok((certainty, entropy))
     })?;
+    let add = |a: (f64, f64), b: (f64, f64)| (a.0 + b.0, a.1 + b.1);
     Ok(terms.into_iter().fold((0.0, 0.0), add))
 }

@@ -3,10 +3,12 @@
 //! The hard-assignment limit of a spherical Gaussian mixture, kept apart because its estimate is a partition and not a
 //! density. Distances are Euclidean in the columns as given: standardise or whiten them first where units differ.
 
+use mixtura_kernels::moments::Strided;
+use mixtura_kernels::{Aligned, Isa, TILE, nearest as kernel, tile};
 use rand::RngExt;
 use rayon::prelude::*;
 
-use crate::data::{Buffer, Source, for_each_row};
+use crate::data::{Buffer, CHUNK_ROWS, Chunk, Source, for_each_row};
 use crate::error::{Error, Result};
 use crate::seed::{Rng, Seed};
 
@@ -163,43 +165,97 @@ impl Pass {
     }
 }
 
+/// Per-thread memory of a pass.
+struct Scratch {
+    isa: Isa,
+    buffer: Buffer,
+    tile: Aligned,
+    index: Aligned,
+    squared: Aligned,
+}
+
+impl Scratch {
+    fn new(n_features: usize) -> Self {
+        let line = || Aligned::zeros(TILE);
+        let (tile, index, squared) = (Aligned::zeros(tile::len(n_features)), line(), line());
+        Scratch { isa: Isa::detect(), buffer: Buffer::default(), tile, index, squared }
+    }
+}
+
+/// Calls `visit` with every row of a chunk, in order: its number in the chunk, its nearest centre, the squared distance.
+fn for_each_nearest<'a>(
+    source: &'a dyn Source,
+    id: usize,
+    centers: &[f64],
+    s: &'a mut Scratch,
+    mut visit: impl FnMut(Chunk<'_>, usize, usize, f64),
+) -> Result<()> {
+    let Scratch { isa, buffer, tile, index, squared } = s;
+    let (isa, d, chunk) = (*isa, source.n_features(), source.read(id, buffer)?);
+    for from in (0..chunk.rows.n_rows()).step_by(TILE) {
+        let rows = chunk.rows.slice(from, (from + TILE).min(chunk.rows.n_rows()));
+        let n = rows.n_rows();
+        tile::load(isa, Strided { values: rows.values(), stride: rows.stride() }, n, d, tile);
+        kernel::nearest(isa, tile, n, d, centers, index, squared);
+        for t in 0..n {
+            if squared[t].is_infinite() {
+                return Err(missing_cell(rows.row(t), chunk.first_row + from + t));
+            }
+            visit(chunk, from + t, index[t] as usize, squared[t]);
+        }
+    }
+    Ok(())
+}
+
 /// Assigns every row to its nearest centre (the first of equals), chunks in parallel, sums merged in order.
 fn assign(source: &dyn Source, centers: &[f64], assigned: &mut [u32]) -> Result<Pass> {
     let d = source.n_features();
     let k = centers.len() / d;
     let passes: Vec<Pass> = assigned
-        .par_chunks_mut(crate::data::CHUNK_ROWS)
+        .par_chunks_mut(CHUNK_ROWS)
         .enumerate()
-        .map_init(Buffer::default, |buffer, (id, assigned)| {
-            let chunk = source.read(id, buffer)?;
-            let mut pass = Pass { counts: vec![0.0; k], sums: vec![0.0; k * d], inertia: 0.0, changed: 0 };
-            for (i, slot) in assigned.iter_mut().enumerate() {
-                let row = chunk.rows.row(i);
-                let mut best = (0, f64::INFINITY);
-                for (c, center) in centers.chunks(d).enumerate() {
-                    let distance = squared_distance(row, center);
-                    if distance < best.1 {
-                        best = (c, distance);
+        .map_init(
+            || Scratch::new(d),
+            |scratch, (id, assigned)| {
+                let mut pass = Pass { counts: vec![0.0; k], sums: vec![0.0; k * d], inertia: 0.0, changed: 0 };
+                for_each_nearest(source, id, centers, scratch, |chunk, i, c, squared| {
+                    let (slot, w) = (&mut assigned[i], chunk.weight(i));
+                    pass.changed += usize::from(*slot != c as u32);
+                    *slot = c as u32;
+                    pass.counts[c] += w;
+                    pass.inertia += w * squared;
+                    let sums = pass.sums[c * d..][..d].iter_mut().zip(&centers[c * d..]);
+                    for ((sum, center), x) in sums.zip(chunk.rows.row(i)) {
+                        *sum += w * (x - center);
                     }
-                }
-                if best.1.is_infinite() {
-                    return Err(missing_cell(row, chunk.first_row + i));
-                }
-                let (c, w) = (best.0, chunk.weight(i));
-                pass.changed += usize::from(*slot != c as u32);
-                *slot = c as u32;
-                pass.counts[c] += w;
-                pass.inertia += w * best.1;
-                for j in 0..d {
-                    pass.sums[c * d + j] += w * (row[j] - centers[c * d + j]);
-                }
-            }
-            Ok(pass)
-        })
+                })?;
+                Ok(pass)
+            },
+        )
         .collect::<Result<_>>()?;
     let mut passes = passes.into_iter();
     let first = passes.next().expect("a source has rows");
     Ok(passes.fold(first, |sum, pass| sum.merge(&pass)))
+}
+
+/// Lowers `closest` to the squared distance of every row to the nearest of some centres, and returns Σ w · closest.
+fn approach(source: &dyn Source, centers: &[f64], closest: &mut [f64]) -> Result<f64> {
+    let left: Vec<f64> = closest
+        .par_chunks_mut(CHUNK_ROWS)
+        .enumerate()
+        .map_init(
+            || Scratch::new(source.n_features()),
+            |scratch, (id, closest)| {
+                let mut left = 0.0;
+                for_each_nearest(source, id, centers, scratch, |chunk, i, _, squared| {
+                    closest[i] = closest[i].min(squared);
+                    left += chunk.weight(i) * closest[i];
+                })?;
+                Ok(left)
+            },
+        )
+        .collect::<Result<_>>()?;
+    Ok(left.iter().sum())
 }
 
 fn missing_cell(row: &[f64], i: usize) -> Error {
@@ -262,57 +318,40 @@ pub fn plus_plus(source: &dyn Source, k: usize, mut centers: Vec<f64>, rng: &mut
     let d = source.n_features();
     let tries = 2 + (k as f64).ln() as usize;
     let mut closest = vec![f64::INFINITY; source.n_rows()];
-    let mut total_weight = 0.0;
-    let mut missing = None;
-    for_each_row(source, |i, row, w, _| {
-        total_weight += w;
-        if missing.is_none() && row.iter().any(|x| x.is_nan()) {
-            missing = Some(missing_cell(row, i));
-        }
-        for center in centers.chunks(d) {
-            closest[i] = closest[i].min(squared_distance(row, center));
-        }
-    })?;
-    if let Some(error) = missing {
-        return Err(error);
-    }
+    let mut potential = if centers.is_empty() {
+        let (mut total, mut missing) = (0.0, None);
+        for_each_row(source, |i, row, w, _| {
+            total += w;
+            if missing.is_none() && row.iter().any(|x| x.is_nan()) {
+                missing = Some(missing_cell(row, i));
+            }
+        })?;
+        missing.map_or(Ok(total), Err)?
+    } else {
+        approach(source, &centers, &mut closest)?
+    };
     while centers.len() < k * d {
-        let first = centers.is_empty();
-        let potential = if first { total_weight } else { cumulative(source, |i, w| w * closest[i])? };
+        let none_yet = centers.is_empty();
         if !(potential > 0.0 && potential.is_finite()) {
-            // Zero: every row is a centre. Not finite: some row has a missing cell, which the next pass names.
-            nearest(source, &centers)?;
             let n = centers.len() / d;
             return Err(Error::Data(format!("{} for {k} clusters: ask for at most {n}", only_distinct(n))));
         }
-        let draws = if first { 1 } else { tries };
+        let draws = if none_yet { 1 } else { tries };
         let mut marks: Vec<f64> = (0..draws).map(|_| rng.random::<f64>() * potential).collect();
         marks.sort_by(f64::total_cmp);
-        let rows = pick(source, &marks, |i, w| if first { w } else { w * closest[i] })?;
-        let mut best: Option<(f64, &Vec<f64>)> = None;
-        for row in &rows {
-            let gain = if rows.len() == 1 {
-                0.0
-            } else {
-                let mut left = 0.0;
-                for_each_row(source, |i, other, w, _| left += w * closest[i].min(squared_distance(other, row)))?;
-                left
-            };
-            if best.is_none_or(|b| gain < b.0) {
-                best = Some((gain, row));
+        let mut best: Option<(f64, Vec<f64>, Vec<f64>)> = None;
+        for row in pick(source, &marks, |i, w| if none_yet { w } else { w * closest[i] })? {
+            let mut nearer = closest.clone();
+            let left = approach(source, &row, &mut nearer)?;
+            if best.as_ref().is_none_or(|b| left < b.0) {
+                best = Some((left, nearer, row));
             }
         }
-        let chosen = best.expect("at least one draw").1.clone();
-        for_each_row(source, |i, row, _, _| closest[i] = closest[i].min(squared_distance(row, &chosen)))?;
-        centers.extend(chosen);
+        let (left, nearer, row) = best.expect("at least one draw");
+        (potential, closest) = (left, nearer);
+        centers.extend(row);
     }
     Ok(centers)
-}
-
-fn cumulative(source: &dyn Source, mut mass: impl FnMut(usize, f64) -> f64) -> Result<f64> {
-    let mut total = 0.0;
-    for_each_row(source, |i, _, w, _| total += mass(i, w))?;
-    Ok(total)
 }
 
 /// Rows at which the running sum of `mass` first exceeds each of the ascending marks.
