@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import warnings
 from collections.abc import Iterable
 from typing import Any, Literal, Self, TypeAlias, cast
@@ -15,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from mixtura import _core, _starts
 from mixtura import _covariances as shapes
 from mixtura._fitted import FittedMixture
+from mixtura._progress import bar_class, listening
 from mixtura._select import STRUCTURES, Selection, choose
 from mixtura._validation import (
     Floats,
@@ -73,8 +73,9 @@ class GaussianMixture(FittedMixture):
         An int makes the fit repeatable.
     warm_start : bool, default=False
         Start from the result of the last `fit`.
-    verbose : int, default=0
-        1 or more: a line on standard output every `verbose_interval` iterations.
+    verbose : int or "tqdm", default=0
+        1 or more: a line on standard output every `verbose_interval` iterations. "tqdm": a progress bar
+        (`pip install tqdm`) over the iterations of all runs, without an end, because nobody knows it.
     verbose_interval : int, default=10
     n_jobs : int or None, default=None
         Threads. None: RAYON_NUM_THREADS or OMP_NUM_THREADS where set, else every core. The result does not depend
@@ -140,7 +141,7 @@ class GaussianMixture(FittedMixture):
         responsibilities_init: ArrayLike | None = None,
         random_state: Any = None,
         warm_start: bool = False,
-        verbose: int = 0,
+        verbose: int | Literal["tqdm"] = 0,
         verbose_interval: int = 10,
         n_jobs: int | None = None,
     ) -> None:
@@ -220,9 +221,9 @@ class GaussianMixture(FittedMixture):
         if self.tol is not None:
             options["change"] = check_real(self, "tol", self.tol) * total
         start = self._start(used, weights, responsibilities, options, d)
-        listener = _say if options["every"] else None
         try:
-            found = _core.fit_gaussian(used, options, start, weights, labels, listener)
+            with listening(self.verbose) as listener:
+                found = _core.fit_gaussian(used, options, start, weights, labels, listener)
         except KeyboardInterrupt:
             held = "it still holds the fit before" if hasattr(self, "weights_") else "it is not fitted"
             raise KeyboardInterrupt(f"interrupted before the first run had anything to keep: {held}") from None
@@ -249,8 +250,7 @@ class GaussianMixture(FittedMixture):
             max_iter = check_integer(self, "max_iter", self.max_iter, 0)
         init = check_choice(self, "init_params", self.init_params, ("auto", *_starts.NAMES))
         n_init = None if self.n_init == "auto" else check_integer(self, "n_init", self.n_init, 1)
-        verbose = check_integer(self, "verbose", int(self.verbose), 0)
-        every = check_integer(self, "verbose_interval", self.verbose_interval, 1)
+        every = self._every()
         if not isinstance(cast(object, self.warm_start), bool | np.bool_):
             raise refuse(self, "warm_start", self.warm_start, "True or False")
         return {
@@ -263,9 +263,19 @@ class GaussianMixture(FittedMixture):
             "max_iter": max_iter,
             "restarts": n_init,
             "seed": check_seed(self, self.random_state) if init == "auto" else 0,
-            "every": every if verbose else 0,
+            "every": every,
             "threads": check_threads(self, self.n_jobs),
         }
+
+    def _every(self) -> int:
+        """Return the number of iterations between two reports, 0 = none."""
+        every = check_integer(self, "verbose_interval", self.verbose_interval, 1)
+        if self.verbose == "tqdm":
+            bar_class()
+            return 1  # tqdm itself sees to it that the bar is not redrawn too often
+        if isinstance(self.verbose, str):
+            raise refuse(self, "verbose", self.verbose, "an integer of at least 0, or 'tqdm'")
+        return every if check_integer(self, "verbose", int(self.verbose), 0) else 0
 
     def _responsibilities(self, n: int, k: int) -> Floats | None:
         if self.responsibilities_init is None:
@@ -376,7 +386,3 @@ class GaussianMixture(FittedMixture):
         ):
             raise ValueError('select starts every candidate by itself: use init_params="auto" and give no parameters')
         return choose(self, X, k, covariance_types, criterion, sample_weight)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stdout, flush=True)
