@@ -168,7 +168,7 @@ class FittedMixture(DensityMixin, BaseEstimator):
         return np.average(log_density, weights=weights)
 
     def aic(self, X: object, sample_weight: ArrayLike | None = None) -> float:
-        """Return Akaike's information criterion of the rows; lower is better."""
+        """Return Akaike's information criterion of the rows, -2 nats + 2 free parameters; lower is better."""
         total, _ = self._total(X, sample_weight)
         return -2.0 * total + 2.0 * self._n_parameters()
 
@@ -229,6 +229,13 @@ class FittedMixture(DensityMixin, BaseEstimator):
     def marginal(self, columns: Sequence[int | str]) -> Self:
         """Return the mixture of some columns (numbers or names), the others integrated out.
 
+        Raises
+        ------
+        ValueError
+            If there is no such column, or one comes twice.
+
+        Examples
+        --------
         >>> import numpy as np
         >>> from mixtura import GaussianMixture
         >>> X = np.random.default_rng(0).normal(size=(50, 3))
@@ -240,8 +247,15 @@ class FittedMixture(DensityMixin, BaseEstimator):
         return self._made_from(model.marginal(chosen), chosen, f"the marginal of columns {list(columns)}")
 
     def condition(self, given: Mapping[int | str, float]) -> Self:
-        """Return the mixture of the other columns given the values of some: {number or name: value}.
+        """Return the mixture of the other columns given the values of some: {number or name: value, in its unit}.
 
+        Raises
+        ------
+        ValueError
+            If there is no such column, or no column is left.
+
+        Examples
+        --------
         >>> import numpy as np
         >>> from mixtura import GaussianMixture
         >>> X = np.random.default_rng(0).normal(size=(50, 3))
@@ -367,7 +381,7 @@ class FittedMixture(DensityMixin, BaseEstimator):
         return made
 
     def to_sklearn(self) -> Any:
-        """Return a fitted `sklearn.mixture.GaussianMixture` with these parameters."""
+        """Return a fitted `sklearn.mixture.GaussianMixture` with these parameters, which skl2onnx converts."""
         self._model()
         # `mixtura` may have been put in its place by a test: ask for the original.
         other: Any = ScikitGaussianMixture(n_components=len(self.weights_), covariance_type=self.covariance_type)

@@ -94,7 +94,7 @@ class GaussianMixture(FittedMixture):
         Whether `status_` is "converged".
     certificate_ : dict
         How far the fit can be trusted: "detail" (one sentence), "monotone", "nats_remaining", "restarts",
-        "restarts_at_best", "modes", "chance_of_better", "components".
+        "restarts_at_best", "restarts_degenerate", "modes", "chance_of_better", "components", "largest_decrease".
     trace_ : dict of ndarray
         "objective" at the start of every iteration and of the result, and "nats_remaining", in nats.
     objective_ : float
@@ -196,7 +196,7 @@ class GaussianMixture(FittedMixture):
         return self
 
     def fit_predict(self, X: object, y: object = None, sample_weight: ArrayLike | None = None) -> Ints:
-        """Fit the mixture and return the most probable component of every row."""
+        """Fit the mixture and return the most probable component of every row: `fit`, then `predict`."""
         rows = self._fit(X, y, sample_weight)
         return self._posterior_of(self._model(), rows, keep=False)[2]
 
@@ -379,6 +379,11 @@ class GaussianMixture(FittedMixture):
         -------
         selection : Selection
             Its `table` has a row per candidate, `best_estimator` is the chosen one, fitted.
+
+        Raises
+        ------
+        ValueError
+            If a start is named or given, a criterion is unknown, or no candidate can be fitted.
         """
         if self.init_params != "auto" or any(
             given is not None

@@ -74,7 +74,7 @@ def test_every_key_of_the_certificate_is_in_the_reference():
 def test_tutorial_of_the_digits(monkeypatch):
     """Its cells run, and find what its text says.
 
-    The outputs in the file are those of `jupyter nbconvert --to notebook --execute --inplace docs/tutorials/digits.ipynb`.
+    Outputs in the file: `jupyter nbconvert --to notebook --execute --inplace docs/tutorials/digits.ipynb`.
     """
     matplotlib = pytest.importorskip("matplotlib", reason="matplotlib has no wheel here")
     pytest.importorskip("matplotlib.pyplot")
@@ -87,7 +87,7 @@ def test_tutorial_of_the_digits(monkeypatch):
             exec("".join(cell["source"]), space)
             matplotlib.pyplot.close("all")
 
-    # Where the curves are lowest is 150, 130 and 50 here; they are flat, and rounding elsewhere may move it a few steps.
+    # Where the curves are lowest is 150, 130 and 50 here; they are flat: rounding elsewhere may move it a few steps.
     assert space["lowest"][1e-2] < 100 <= min(space["lowest"][1e-4], space["lowest"][1e-6])
     assert space["many"].status_ == "degenerate"
     assert space["parameters"] > space["n"] * space["d"] and space["on_floor"] + space["spikes"] > 100
