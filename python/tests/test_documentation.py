@@ -61,7 +61,8 @@ def test_every_member_is_in_the_reference_and_in_help(cls):
         assert not callable(getattr(cls, name)) or inspect.getdoc(getattr(cls, name)), f"{name} has no docstring"
         assert not isinstance(member, property) or member.__doc__, f"{name} has no docstring"
     parameters = set(inspect.signature(cls).parameters)
-    unsaid = [name for name in {*parameters, *attributes} if not re.search(rf"\b{name}\b", cls.__doc__)]
+    described = " ".join(re.findall(r"^ {4}(\w.*) : ", cls.__doc__, re.MULTILINE))
+    unsaid = [name for name in {*parameters, *attributes} if not re.search(rf"\b{name}\b", described)]
     assert not unsaid, f"help({cls.__name__}) does not have {unsaid}"
 
 

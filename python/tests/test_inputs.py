@@ -79,6 +79,8 @@ def test_refusals(X):
     ):  # fmt: skip
         with pytest.raises((ValueError, TypeError), match=next(iter(wrong))):
             GaussianMixture(**wrong).fit(X)
+    with pytest.raises(ValueError, match="verbose' of KMeans: it must be an integer"):
+        KMeans(2, verbose="tqdm").fit(X)
 
 
 def test_the_array_is_read_where_it_is(X):
