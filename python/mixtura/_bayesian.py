@@ -13,6 +13,7 @@ from mixtura import _covariances as shapes
 from mixtura._fitting import InitParams, MixtureFit, Structure, Task
 from mixtura._gaussian import GaussianMixture
 from mixtura._mixture import RowModel
+from mixtura._progress import Listener
 from mixtura._validation import Floats, check_choice, check_positive, check_shaped
 
 WeightPrior: TypeAlias = Literal["dirichlet_process", "dirichlet_distribution"]
@@ -65,8 +66,9 @@ class BayesianGaussianMixture(MixtureFit):
         An int makes the fit repeatable.
     warm_start : bool, default=False
         Start from the posteriors of the last `fit`.
-    verbose : int, default=0
-        1 or more: a line on standard output every `verbose_interval` iterations.
+    verbose : int or "tqdm", default=0
+        1 or more: a line on standard output every `verbose_interval` iterations. "tqdm": a progress bar
+        (`pip install tqdm`) over the iterations of all runs, without an end, because nobody knows it.
     verbose_interval : int, default=10
     n_jobs : int or None, default=None
         Threads. None: RAYON_NUM_THREADS or OMP_NUM_THREADS where set, else every core. The result does not depend
@@ -98,7 +100,7 @@ class BayesianGaussianMixture(MixtureFit):
         Whether `status_` is "converged".
     certificate_ : dict
         How far the fit can be trusted: "detail" (one sentence), "monotone", "nats_remaining", "restarts",
-        "restarts_at_best", "modes", "chance_of_better", "components".
+        "restarts_at_best", "restarts_degenerate", "modes", "chance_of_better", "components", "largest_decrease".
     trace_ : dict of ndarray
         "objective", the bound at the start of every iteration (where `tol` is a number: after its M-step) and of the
         result, and "nats_remaining", in nats.
@@ -154,7 +156,7 @@ class BayesianGaussianMixture(MixtureFit):
         covariance_prior: ArrayLike | None = None,
         random_state: Any = None,
         warm_start: bool = False,
-        verbose: int = 0,
+        verbose: int | Literal["tqdm"] = 0,
         verbose_interval: int = 10,
         n_jobs: int | None = None,
     ) -> None:
@@ -187,7 +189,7 @@ class BayesianGaussianMixture(MixtureFit):
                 check_positive(self, name, value)
         return options
 
-    def _solve(self, task: Task, n_rows: int, listener: Any) -> _core._Fit:  # pyright: ignore[reportPrivateUsage]
+    def _solve(self, task: Task, n_rows: int, listener: Listener | None) -> _core._Fit:  # pyright: ignore[reportPrivateUsage]
         priors = self._priors(task.options["n_components"], task.rows.shape[1])
         start: _core._Start = {"weights": None, "means": None, "covariances": None, "assignments": None}  # pyright: ignore[reportPrivateUsage]
         posteriors = None
@@ -283,7 +285,7 @@ class BayesianGaussianMixture(MixtureFit):
         Returns
         -------
         mixture : GaussianMixture
-            Fitted; its `objective_` is a log-likelihood, where this one's is a bound.
+            Fitted; its `objective_` is a log-likelihood in nats, where this one's is a bound.
 
         Examples
         --------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -15,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from mixtura import _core
 from mixtura import _covariances as shapes
 from mixtura._mixture import AnyMixture
-from mixtura._validation import Floats, check_rows, check_weights
+from mixtura._validation import Floats, check_labels, check_rows, check_weights
 
 
 class FittedMixture(AnyMixture):
@@ -27,7 +28,7 @@ class FittedMixture(AnyMixture):
         return self._model().n_free_parameters()
 
     def aic(self, X: object, sample_weight: ArrayLike | None = None) -> float:
-        """Return Akaike's information criterion of the rows; lower is better."""
+        """Return Akaike's information criterion of the rows, -2 nats + 2 free parameters; lower is better."""
         total, _ = self._total(X, sample_weight)
         return -2.0 * total + 2.0 * self._n_parameters()
 
@@ -69,6 +70,13 @@ class FittedMixture(AnyMixture):
     def marginal(self, columns: Sequence[int | str]) -> Self:
         """Return the mixture of some columns (numbers or names), the others integrated out.
 
+        Raises
+        ------
+        ValueError
+            If there is no such column, or one comes twice.
+
+        Examples
+        --------
         >>> import numpy as np
         >>> from mixtura import GaussianMixture
         >>> X = np.random.default_rng(0).normal(size=(50, 3))
@@ -80,8 +88,15 @@ class FittedMixture(AnyMixture):
         return self._made_from(model.marginal(chosen), chosen, f"the marginal of columns {list(columns)}")
 
     def condition(self, given: Mapping[int | str, float]) -> Self:
-        """Return the mixture of the other columns given the values of some: {number or name: value}.
+        """Return the mixture of the other columns given the values of some: {number or name: value, in its unit}.
 
+        Raises
+        ------
+        ValueError
+            If there is no such column, or no column is left.
+
+        Examples
+        --------
         >>> import numpy as np
         >>> from mixtura import GaussianMixture
         >>> X = np.random.default_rng(0).normal(size=(50, 3))
@@ -132,11 +147,43 @@ class FittedMixture(AnyMixture):
 
     # Files and other libraries ----------------------------------------------------------------------------------------
 
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write the model as JSON, which `load` and the `mixtura` command read."""
-        model = self._model()
-        text = model.to_json(self._columns(), getattr(self, "_record", None), self._origin)
-        Path(path).write_text(text, "utf-8")
+    def save(
+        self, path: str | PathLike[str], X: object = None, y: object = None, sample_weight: ArrayLike | None = None
+    ) -> None:
+        """Write the model as JSON, which `load` and the `mixtura` command read.
+
+        Parameters
+        ----------
+        path : str or path
+        X, y, sample_weight : optional
+            What the model was fitted to. The file then holds a fingerprint of these rows, by which the command knows
+            them again. `fit` takes none: it would cost as much as an iteration, and an estimator keeps no rows.
+
+        Raises
+        ------
+        ValueError
+            If the rows cannot be those of the fit, or the model was not fitted.
+        OSError
+            If the file cannot be written.
+        """
+        model, record = self._model(), getattr(self, "_record", None)
+        if X is not None:
+            record = self._record_of(record, X, y, sample_weight)
+        Path(path).write_text(model.to_json(self._columns(), record, self._origin), "utf-8")
+
+    def _record_of(self, record: str | None, X: object, y: object, sample_weight: ArrayLike | None) -> str:
+        """Return the story of the fit with the fingerprint of its rows."""
+        story = json.loads(record or "null")
+        if story is None or not story["data"]["n_rows"]:
+            raise ValueError("this model was not fitted to rows: save it without X")
+        rows = check_rows(self, X, reset=False, nan=True)
+        weights = check_weights(sample_weight, rows.shape[0])
+        n_rows = rows.shape[0] if weights is None else int(np.count_nonzero(weights))
+        if n_rows != story["data"]["n_rows"]:
+            raise ValueError(f"X has {n_rows} rows, the model was fitted to {story['data']['n_rows']}")
+        labels = check_labels(y, rows.shape[0], len(self.weights_))
+        story["data"]["fingerprint"] = _core.rows_fingerprint(rows, weights, labels)
+        return json.dumps(story)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
@@ -176,7 +223,7 @@ class FittedMixture(AnyMixture):
         return made
 
     def to_sklearn(self) -> Any:
-        """Return a fitted `sklearn.mixture.GaussianMixture` with these parameters."""
+        """Return a fitted `sklearn.mixture.GaussianMixture` with these parameters, which skl2onnx converts."""
         self._model()
         # `mixtura` may have been put in its place by a test: ask for the original.
         other: Any = ScikitGaussianMixture(n_components=len(self.weights_), covariance_type=self.covariance_type)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import warnings
 from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeAlias, cast
@@ -15,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from mixtura import _core, _starts
 from mixtura import _covariances as shapes
 from mixtura._mixture import AnyMixture
+from mixtura._progress import Listener, bar_class, listening
 from mixtura._select import STRUCTURES
 from mixtura._validation import (
     Floats,
@@ -67,7 +67,7 @@ class MixtureFit(AnyMixture):
     n_init: int | Literal["auto"]
     init_params: InitParams
     warm_start: bool
-    verbose: int
+    verbose: int | Literal["tqdm"]
     verbose_interval: int
     converged_: bool
     n_iter_: int
@@ -113,7 +113,7 @@ class MixtureFit(AnyMixture):
         return self
 
     def fit_predict(self, X: object, y: object = None, sample_weight: ArrayLike | None = None) -> Ints:
-        """Fit the mixture and return the most probable component of every row."""
+        """Fit the mixture and return the most probable component of every row: `fit`, then `predict`."""
         rows = self._fit(X, y, sample_weight)
         return self._posterior_of(self._row_model(), rows, keep=False)[2]
 
@@ -133,7 +133,8 @@ class MixtureFit(AnyMixture):
         if self.tol is not None:
             options["change"] = check_real(self, "tol", self.tol) * self._nats(task.total)
         try:
-            found = self._solve(task, n, _say if options["every"] else None)
+            with listening(self.verbose) as listener:
+                found = self._solve(task, n, listener)
         except KeyboardInterrupt:
             held = "it still holds the fit before" if hasattr(self, "weights_") else "it is not fitted"
             raise KeyboardInterrupt(f"interrupted before the first run had anything to keep: {held}") from None
@@ -160,8 +161,7 @@ class MixtureFit(AnyMixture):
             max_iter = check_integer(self, "max_iter", self.max_iter, 0)
         init = check_choice(self, "init_params", self.init_params, ("auto", *_starts.NAMES))
         n_init = None if self.n_init == "auto" else check_integer(self, "n_init", self.n_init, 1)
-        verbose = check_integer(self, "verbose", int(self.verbose), 0)
-        every = check_integer(self, "verbose_interval", self.verbose_interval, 1)
+        every = self._every()
         if not isinstance(cast(object, self.warm_start), bool | np.bool_):
             raise refuse(self, "warm_start", self.warm_start, "True or False")
         return {
@@ -174,11 +174,21 @@ class MixtureFit(AnyMixture):
             "max_iter": max_iter,
             "restarts": n_init,
             "seed": check_seed(self, self.random_state) if init == "auto" else 0,
-            "every": every if verbose else 0,
+            "every": every,
             "threads": check_threads(self, self.n_jobs),
         }
 
-    def _solve(self, task: Task, n_rows: int, listener: Any) -> _core._Fit:  # pyright: ignore[reportPrivateUsage]
+    def _every(self) -> int:
+        """Return the number of iterations between two reports, 0 = none."""
+        every = check_integer(self, "verbose_interval", self.verbose_interval, 1)
+        if self.verbose == "tqdm":
+            bar_class()
+            return 1  # tqdm itself sees to it that the bar is not redrawn too often
+        if isinstance(self.verbose, str):
+            raise refuse(self, "verbose", self.verbose, "an integer of at least 0, or 'tqdm'")
+        return every if check_integer(self, "verbose", int(self.verbose), 0) else 0
+
+    def _solve(self, task: Task, n_rows: int, listener: Listener | None) -> _core._Fit:  # pyright: ignore[reportPrivateUsage]
         """Fit; `n_rows` were handed in."""
         raise NotImplementedError
 
@@ -232,7 +242,3 @@ class MixtureFit(AnyMixture):
         self.n_iter_ = story["iterations"]
         self.converged_ = self.status_ == "converged"
         self.objective_ = story["log_likelihood"]
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stdout, flush=True)

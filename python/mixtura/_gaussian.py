@@ -12,6 +12,7 @@ from mixtura import _core, _starts
 from mixtura import _covariances as shapes
 from mixtura._fitted import FittedMixture
 from mixtura._fitting import InitParams, MixtureFit, Structure, Task
+from mixtura._progress import Listener
 from mixtura._select import STRUCTURES, Selection, choose
 from mixtura._validation import Floats
 
@@ -48,8 +49,9 @@ class GaussianMixture(MixtureFit, FittedMixture):
         An int makes the fit repeatable.
     warm_start : bool, default=False
         Start from the result of the last `fit`.
-    verbose : int, default=0
-        1 or more: a line on standard output every `verbose_interval` iterations.
+    verbose : int or "tqdm", default=0
+        1 or more: a line on standard output every `verbose_interval` iterations. "tqdm": a progress bar
+        (`pip install tqdm`) over the iterations of all runs, without an end, because nobody knows it.
     verbose_interval : int, default=10
     n_jobs : int or None, default=None
         Threads. None: RAYON_NUM_THREADS or OMP_NUM_THREADS where set, else every core. The result does not depend
@@ -68,7 +70,7 @@ class GaussianMixture(MixtureFit, FittedMixture):
         Whether `status_` is "converged".
     certificate_ : dict
         How far the fit can be trusted: "detail" (one sentence), "monotone", "nats_remaining", "restarts",
-        "restarts_at_best", "modes", "chance_of_better", "components".
+        "restarts_at_best", "restarts_degenerate", "modes", "chance_of_better", "components", "largest_decrease".
     trace_ : dict of ndarray
         "objective" at the start of every iteration and of the result, and "nats_remaining", in nats.
     objective_ : float
@@ -105,7 +107,7 @@ class GaussianMixture(MixtureFit, FittedMixture):
         responsibilities_init: ArrayLike | None = None,
         random_state: Any = None,
         warm_start: bool = False,
-        verbose: int = 0,
+        verbose: int | Literal["tqdm"] = 0,
         verbose_interval: int = 10,
         n_jobs: int | None = None,
     ) -> None:
@@ -126,7 +128,7 @@ class GaussianMixture(MixtureFit, FittedMixture):
         self.verbose_interval = verbose_interval
         self.n_jobs = n_jobs
 
-    def _solve(self, task: Task, n_rows: int, listener: Any) -> _core._Fit:  # pyright: ignore[reportPrivateUsage]
+    def _solve(self, task: Task, n_rows: int, listener: Listener | None) -> _core._Fit:  # pyright: ignore[reportPrivateUsage]
         responsibilities = self._responsibilities(n_rows, task.options["n_components"])
         if responsibilities is not None and task.kept is not None:
             responsibilities = np.ascontiguousarray(responsibilities[task.kept])
@@ -194,6 +196,11 @@ class GaussianMixture(MixtureFit, FittedMixture):
         -------
         selection : Selection
             Its `table` has a row per candidate, `best_estimator` is the chosen one, fitted.
+
+        Raises
+        ------
+        ValueError
+            If a start is named or given, a criterion is unknown, or no candidate can be fitted.
         """
         if self.init_params != "auto" or any(
             given is not None

@@ -118,11 +118,18 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         Returns
         -------
         self : KMeans
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an option makes no sense or the data cannot be clustered, as with NaN.
         """
         k = check_integer(self, "n_clusters", self.n_clusters, 1)
         max_iter = check_integer(self, "max_iter", self.max_iter, 1)
         tol = check_real(self, "tol", self.tol)
         check_choice(self, "algorithm", self.algorithm, ("lloyd", "elkan"))
+        if isinstance(cast(object, self.verbose), str):
+            raise refuse(self, "verbose", self.verbose, "an integer of at least 0")
         check_integer(self, "verbose", int(self.verbose), 0)
         rows = check_rows(self, X, reset=True, nan=False)
         n = rows.shape[0]
@@ -268,7 +275,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         return _core.kmeans_distances(self._rows(X), self._centers(), check_threads(self, self.n_jobs))
 
     def score(self, X: object, y: object = None, sample_weight: ArrayLike | None = None) -> float:
-        """Return minus the inertia of the rows."""
+        """Return minus the inertia of the rows, in the columns' units squared."""
         rows = self._rows(X)
         weights = check_weights(sample_weight, rows.shape[0])
         gaps = np.asarray(rows, dtype=np.float64) - self._centers()[self._nearest(rows)]

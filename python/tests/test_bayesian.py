@@ -189,7 +189,7 @@ def test_bad_input_is_refused_in_a_sentence():
     X = data(10)
     for wrong in (
         {"n_components": 0}, {"tol": -1}, {"reg_covar": "x"}, {"max_iter": 1.5}, {"n_init": 0}, {"init_params": "best"},
-        {"covariance_type": "VVV"}, {"random_state": "x"}, {"n_jobs": 0}, {"warm_start": "no"},
+        {"covariance_type": "VVV"}, {"random_state": "x"}, {"n_jobs": 0}, {"warm_start": "no"}, {"verbose": "loud"},
         {"weight_concentration_prior_type": "dirichlet"}, {"weight_concentration_prior": 0},
         {"weight_concentration_prior": np.nan}, {"weight_concentration_prior": "1"}, {"mean_precision_prior": -1.0},
         {"mean_precision_prior": np.inf}, {"mean_prior": [0.0]}, {"mean_prior": [0.0, np.nan, 0.0]},

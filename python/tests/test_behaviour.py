@@ -174,6 +174,30 @@ def test_verbose_speaks(capsys, Mixture):
     assert "run 0, iteration 1" in said and "run 1, iteration 1" in said
 
 
+@both
+def test_a_progress_bar(capsys, Mixture):
+    pytest.importorskip("tqdm")
+    X = data()
+    options = {"tol": 0.0, "max_iter": 7, "init_params": "kmeans", "random_state": 0}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # 7 iterations are few
+        model = clone(Mixture(2, verbose="tqdm", verbose_interval=5, **options)).fit(X)
+        assert_array_equal(model.means_, Mixture(2, **options).fit(X).means_)
+    said = capsys.readouterr()
+    assert said.out == ""
+    last = said.err.rstrip().rsplit("\r", 1)[-1]
+    assert "7 iterations" in last and "run 0, iteration 7" in last
+
+
+@both
+def test_a_progress_bar_without_tqdm(monkeypatch, Mixture):
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    model = Mixture(2, verbose="tqdm")
+    with pytest.raises(ImportError, match="pip install tqdm"):
+        model.fit(data())
+    assert not hasattr(model, "means_")
+
+
 def test_the_command_comes_with_the_package(tmp_path):
     X = data()
     np.savetxt(tmp_path / "x.csv", X, delimiter=",", header="a,b", comments="")

@@ -75,9 +75,12 @@ def test_refusals(X):
         {"n_components": 0}, {"n_components": 1.5}, {"tol": -1}, {"tol": "x"}, {"reg_covar": -1}, {"max_iter": -1},
         {"n_init": 0}, {"init_params": "best"}, {"covariance_type": "VVV"}, {"random_state": "x"}, {"n_jobs": 0},
         {"verbose_interval": 0}, {"random_state": -1}, {"warm_start": "no"}, {"n_components": True},
+        {"verbose": "loud"}, {"verbose": -1},
     ):  # fmt: skip
         with pytest.raises((ValueError, TypeError), match=next(iter(wrong))):
             GaussianMixture(**wrong).fit(X)
+    with pytest.raises(ValueError, match="verbose' of KMeans: it must be an integer"):
+        KMeans(2, verbose="tqdm").fit(X)
 
 
 def test_the_array_is_read_where_it_is(X):

@@ -1,8 +1,12 @@
 """What scikit-learn's mixture cannot do: weights, missing cells, labels, certificates, marginals, selection, files."""
 
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pytest
-from mixtura import GaussianMixture, select
+from mixtura import BayesianGaussianMixture, GaussianMixture, select
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.mixture import GaussianMixture as Scikit
 
@@ -131,6 +135,77 @@ def test_files(structure, tmp_path):
         GaussianMixture.load(tmp_path / "bad.json")
     model.marginal([0, 1]).save(tmp_path / "part.json")
     assert GaussianMixture.load(tmp_path / "part.json").status_ == "derived"
+
+
+def command(*arguments):
+    """Run the `mixtura` command of the package."""
+    run = [sys.executable, "-c", "from mixtura._command import main; raise SystemExit(main())"]
+    return subprocess.run([*run, *map(str, arguments)], capture_output=True, text=True, check=True)
+
+
+def test_a_file_with_the_fingerprint_of_the_rows(tmp_path):
+    X = data(13)
+    X[3, 1] = np.nan
+    w = np.random.default_rng(14).integers(0, 3, len(X)).astype(float)
+    np.savetxt(tmp_path / "x.csv", np.column_stack([X, w]), delimiter=",", header="a,b,c,w", comments="")
+    command("fit", tmp_path / "x.csv", "-k", 2, "--weights-column", "w", "--out", tmp_path / "command.json")
+    model = GaussianMixture(2, random_state=0).fit(X, sample_weight=w)
+    model.save(tmp_path / "python.json", X, sample_weight=w)
+    of = [json.loads((tmp_path / name).read_text())["fit"]["data"] for name in ("command.json", "python.json")]
+    assert len(of[0]["fingerprint"]) == 64
+    assert of[0]["fingerprint"] == of[1]["fingerprint"]
+
+    model.save(tmp_path / "without.json")
+    GaussianMixture(2, random_state=0).fit(X).save(tmp_path / "rows.json", X)
+    np.savetxt(tmp_path / "rows.csv", X, delimiter=",", header="x1,x2,x3", comments="")
+    for name, knows in (("rows.json", True), ("without.json", False)):
+        arguments = ("anomaly", tmp_path / name, tmp_path / "rows.csv", "--calibrate", tmp_path / "rows.csv")
+        assert ("the very rows" in command(*arguments, "--rate", 0.1).stderr) == knows
+
+    other = GaussianMixture.load(tmp_path / "python.json")
+    for attribute in ("means_", "covariances_", "objective_"):
+        assert_array_equal(getattr(other, attribute), getattr(model, attribute))
+    with pytest.raises(ValueError, match="the model was fitted to"):
+        model.save(tmp_path / "no.json", X[:-1])
+    with pytest.raises(ValueError, match="was not fitted to rows"):
+        model.marginal([0]).save(tmp_path / "no.json", X[:, :1])
+    # A point estimate was fitted to the same rows.
+    BayesianGaussianMixture(2, random_state=0).fit(X, sample_weight=w).to_gaussian_mixture().save(
+        tmp_path / "point.json", X, sample_weight=w
+    )
+    point = json.loads((tmp_path / "point.json").read_text())["fit"]["data"]
+    assert point["fingerprint"] == of[0]["fingerprint"]
+    assert not (tmp_path / "no.json").exists()
+
+
+def test_known_components_and_32_bit_rows_in_the_fingerprint(tmp_path):
+    X = data(15).astype(np.float32)
+    y = np.full(len(X), -1)
+    y[0] = 1
+    model = GaussianMixture(2, random_state=0).fit(X, y)
+    found = []
+    for rows, labels in ((X, y), (X.astype(np.float64), y), (np.asfortranarray(X), y), (X, None)):
+        model.save(tmp_path / "m.json", rows, labels)
+        found.append(json.loads((tmp_path / "m.json").read_text())["fit"]["data"]["fingerprint"])
+    assert found[0] == found[1] == found[2] != found[3]
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_onnx(structure):
+    skl2onnx = pytest.importorskip("skl2onnx", reason="skl2onnx has no wheel here")
+    onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime has no wheel here")
+    X = data(16) + 20  # away from 0, where 32 bits are coarser
+    model = GaussianMixture(2, covariance_type=structure, random_state=0).fit(X)
+    theirs = model.to_sklearn()
+    # 32 bits: rows are rounded by 1e-6 and squared distances of up to about 50 are summed from terms of that accuracy.
+    for kind, tolerance in ((np.float64, 1e-9), (np.float32, 1e-3)):
+        rows = X.astype(kind)
+        graph = skl2onnx.to_onnx(theirs, rows[:1], options={id(theirs): {"score_samples": True}})
+        session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+        label, probability, log_density = session.run(None, {"X": rows})
+        assert_array_equal(label.ravel(), model.predict(rows))
+        assert_allclose(probability, model.predict_proba(rows), atol=tolerance)
+        assert_allclose(log_density.ravel(), model.score_samples(rows), atol=tolerance)
 
 
 @pytest.mark.parametrize("structure", STRUCTURES)

@@ -5,7 +5,7 @@ use mixtura::fit::{Candidate, Criterion, Mode};
 use mixtura::persist::finite;
 use serde::Serialize;
 
-/// Where a candidate failed its figures are null and the note says why.
+/// Where a candidate has no fit its figures are null and the note says why; the status is null where it failed.
 #[derive(Serialize)]
 pub(crate) struct CandidateJson {
     pub(crate) n_components: usize,
@@ -33,6 +33,7 @@ impl CandidateJson {
         let value = |criterion: Criterion| criterion.value(candidate).and_then(finite);
         let cv = candidate.cross_validation.as_ref().and_then(|cv| cv.as_ref().ok());
         let certificate = fit.map(|fit: &Fit<_>| &fit.certificate);
+        let missing = candidate.not_reached().then_some("not_reached");
         CandidateJson {
             n_components: candidate.n_components,
             covariance: candidate.structure.name(),
@@ -46,7 +47,7 @@ impl CandidateJson {
             nec: value(Criterion::Nec),
             cv_log_likelihood: cv.and_then(|cv| finite(cv.log_likelihood)),
             cv_standard_error: cv.and_then(|cv| finite(cv.standard_error)),
-            status: fit.map(|fit| fit.status.kind.name()),
+            status: fit.map(|fit| fit.status.kind.name()).or(missing),
             restarts: certificate.map_or(0, |c| c.restarts.len()),
             modes: certificate.map_or_else(Vec::new, |c| c.modes.clone()),
             chance_of_better: certificate.and_then(|c| c.chance_of_better),

@@ -5,6 +5,8 @@ mod common;
 use std::process::Stdio;
 use std::time::Duration;
 
+#[cfg(unix)]
+use common::signal;
 use common::{Folder, Lcg, golden, two_components};
 use mixtura::persist::SavedModel;
 use serde_json::Value;
@@ -69,6 +71,40 @@ fn what_to_doubt_is_said() {
     folder.write("few.csv", two_components(20));
     let few: Value = folder.run("select few.csv --json -k 1..5 --covariance full").json();
     assert!(few["doubts"].to_string().contains("more parameters than rows"), "{}", few["doubts"]);
+}
+
+#[test]
+#[cfg(unix)]
+fn what_an_interrupt_left_out_has_not_failed() {
+    let folder = Folder::new();
+    folder.write("d.csv", two_components(200));
+    // One thread, and a first candidate that takes for ever: no other is begun.
+    let started = |more: &str| {
+        let args = format!(
+            "select d.csv -k 3..9 --covariance full --init random --tolerance 0 --max-iter 100000000 --threads 1 {more}"
+        );
+        let mut command = folder.command(&args);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let children = [started(""), started("--csv"), started("--json")];
+    std::thread::sleep(Duration::from_secs(3));
+    let ended = children.into_iter().zip(["-INT", "-TERM", "-INT"]).map(|(child, name)| {
+        signal(&child, name);
+        let run = common::Run::of(child.wait_with_output().unwrap(), name);
+        assert_eq!(run.code, Some(130), "{}", run.err);
+        assert!(run.err.contains("the table is not complete"), "{}", run.err);
+        assert!(!run.out.contains("failed"), "{}", run.out);
+        run.out
+    });
+    let [text, csv, json]: [String; 3] = ended.collect::<Vec<_>>().try_into().unwrap();
+    assert_eq!(text.lines().filter(|line| line.ends_with("not reached")).count(), 6, "{text}");
+    assert!(text.contains("not reached before the interrupt: K = 4, K = 5, K = 6,"), "{text}");
+    assert!(text.contains("interrupted before 7 of 7 candidates were finished"), "{text}");
+    assert_eq!(csv.matches(",stopped,").count(), 1, "{csv}");
+    assert_eq!(csv.matches(",not_reached,").count(), 6, "{csv}");
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let cells = json["candidates"].as_array().unwrap();
+    assert!(cells[1..].iter().all(|c| c["status"] == "not_reached" && c["bic"].is_null()), "{json}");
 }
 
 #[test]

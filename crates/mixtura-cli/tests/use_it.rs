@@ -3,9 +3,11 @@
 mod common;
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
+#[cfg(unix)]
+use common::signal;
 use common::{Folder, golden, two_components};
 use mixtura::persist::SavedModel;
 
@@ -121,17 +123,12 @@ fn endless(folder: &Folder) -> Child {
     child
 }
 
-#[cfg(unix)]
-fn interrupt(child: &Child) {
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
-}
-
 #[test]
 #[cfg(unix)]
 fn ctrl_c_keeps_what_was_reached() {
     let folder = Folder::new();
     let child = endless(&folder);
-    interrupt(&child);
+    signal(&child, "-INT");
     let run = common::Run::of(child.wait_with_output().unwrap(), "fit");
     assert_eq!(run.code, Some(130), "{}", run.err);
     assert!(run.err.contains("what was reached is in m.json"), "{}", run.err);
@@ -150,7 +147,7 @@ fn ctrl_c_with_nothing_reached() {
         folder.command("fit -").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let input = child.stdin.take();
     std::thread::sleep(Duration::from_millis(500));
-    interrupt(&child);
+    signal(&child, "-INT");
     let run = common::Run::of(child.wait_with_output().unwrap(), "fit -");
     drop(input);
     run.refused(130, &["interrupted"]);

@@ -4,7 +4,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use arrow_cast::cast;
 use arrow_schema::DataType;
-use mixtura::data::{Dense, Values};
+use mixtura::data::{self, Dense, Values};
 use numpy::{
     Element, IntoPyArray, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods,
 };
@@ -12,7 +12,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3_arrow::PyTable;
 
-use crate::run::refusal;
+use crate::run::{Interruptible, refusal, run};
 
 /// A two-dimensional array of floating-point numbers.
 #[derive(FromPyObject)]
@@ -105,4 +105,17 @@ pub(crate) fn table_columns<'py>(
     // Columns one after the other are the rows of the transposed array.
     let by_columns = cells.into_pyarray(py).reshape([names.len(), n_rows])?;
     Ok((names, by_columns.transpose()?))
+}
+
+/// The fingerprint of the used rows with their weights and known components, as the command puts it into model files.
+#[pyfunction]
+#[pyo3(signature = (x, weights=None, labels=None))]
+pub(crate) fn rows_fingerprint(
+    py: Python<'_>,
+    x: Cells<'_>,
+    weights: Option<PyReadonlyArray1<'_, f64>>,
+    labels: Option<PyReadonlyArray1<'_, i32>>,
+) -> PyResult<String> {
+    let rows = x.rows_with(weights.as_ref(), labels.as_ref())?;
+    run(py, Some(1), None, |world| data::rows_fingerprint(&Interruptible::new(&rows, world)))?.whole()
 }

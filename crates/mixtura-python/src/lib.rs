@@ -18,7 +18,7 @@ mod _core {
     #[pymodule_export]
     use crate::fit::fit_gaussian;
     #[pymodule_export]
-    use crate::input::table_columns;
+    use crate::input::{rows_fingerprint, table_columns};
     #[pymodule_export]
     use crate::kmeans::{fit_kmeans, kmeans_distances, kmeans_nearest};
     #[pymodule_export]

@@ -138,7 +138,11 @@ fn grid(selection: &Selection) -> String {
             _ => ' ',
         };
         let text = shown(selection.criterion, &all[i]);
-        if text.is_empty() { "failed  ".to_owned() } else { format!("{text} {mark}") }
+        match text.as_str() {
+            "" if all[i].not_reached() => "not reached  ".to_owned(),
+            "" => "failed  ".to_owned(),
+            _ => format!("{text} {mark}"),
+        }
     };
     let rows = ks.iter().map(|&k| {
         let mut row = vec![k.to_string()];
@@ -237,11 +241,27 @@ fn fold(note: &str, room: usize) -> String {
     lines.join("\n")
 }
 
-/// Each reason for missing cells once, with the cells; a K that failed in every structure is told as one.
+/// Each reason for missing cells once, with the cells.
 fn failures(selection: &Selection) -> String {
     let all = &selection.candidates;
+    let failed = reasons(all, |c| !c.not_reached());
+    let told = failed.iter().take(MOST_FAILURES);
+    let mut lines: Vec<String> =
+        told.map(|(reason, cells)| format!("failed ({}): {reason}", cells.join(", "))).collect();
+    let untold: Vec<&str> = failed.iter().skip(MOST_FAILURES).flat_map(|(_, c)| c).map(String::as_str).collect();
+    if !untold.is_empty() {
+        lines.push(format!("failed for like reasons: {}", untold.join(", ")));
+    }
+    // What an interrupt left out has not failed.
+    let left = reasons(all, Candidate::not_reached);
+    lines.extend(left.iter().map(|(reason, cells)| format!("{reason}: {}", cells.join(", "))));
+    paragraphs(&lines)
+}
+
+/// Why some of the candidates have no fit, each reason with the cells; a K that has none in any structure is told as one.
+fn reasons(all: &[Candidate], of: impl Fn(&Candidate) -> bool) -> Vec<(String, Vec<String>)> {
     let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
-    for candidate in all.iter().filter(|c| c.outcome.is_err()) {
+    for candidate in all.iter().filter(|c| c.outcome.is_err() && of(c)) {
         let (k, note) = (candidate.n_components, candidate.note());
         let everywhere = all.iter().filter(|c| c.n_components == k).all(|c| c.note() == note);
         let cell = if everywhere { format!("K = {k}") } else { format!("K = {k} {}", candidate.structure.name()) };
@@ -251,14 +271,7 @@ fn failures(selection: &Selection) -> String {
             None => reasons.push((note, vec![cell])),
         }
     }
-    let told = reasons.iter().take(MOST_FAILURES);
-    let mut lines: Vec<String> =
-        told.map(|(reason, cells)| format!("failed ({}): {reason}", cells.join(", "))).collect();
-    let untold: Vec<&str> = reasons.iter().skip(MOST_FAILURES).flat_map(|(_, c)| c).map(String::as_str).collect();
-    if !untold.is_empty() {
-        lines.push(format!("failed for like reasons: {}", untold.join(", ")));
-    }
-    paragraphs(&lines)
+    reasons
 }
 
 /// What to doubt about the choice.
@@ -328,10 +341,8 @@ pub fn doubts(selection: &Selection, n_labels: usize) -> Vec<String> {
             "from K = {k} on there are more parameters than rows: the data cannot carry so many components"
         ));
     }
-    let interrupted = all.iter().filter(|c| match &c.outcome {
-        Ok(fit) => fit.status.kind == StatusKind::Stopped,
-        Err(error) => *error == mixtura::Error::Interrupted,
-    });
+    let stopped = |c: &Candidate| c.outcome.as_ref().is_ok_and(|fit| fit.status.kind == StatusKind::Stopped);
+    let interrupted = all.iter().filter(|c| c.not_reached() || stopped(c));
     let interrupted = interrupted.count();
     if interrupted > 0 && all.len() > 1 {
         out.push(format!("interrupted before {} of {} candidates were finished", interrupted, all.len()));

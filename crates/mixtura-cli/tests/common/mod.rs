@@ -92,6 +92,12 @@ impl Run {
     }
 }
 
+/// Sends a signal.
+#[cfg(unix)]
+pub(crate) fn signal(child: &std::process::Child, name: &str) {
+    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
+}
+
 /// A file of the repository's golden data.
 pub(crate) fn golden(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../golden/data").join(name);

@@ -73,9 +73,17 @@ impl Candidate {
         self.outcome.as_ref().is_ok_and(|fit| fit.status.kind != super::StatusKind::Degenerate && fit.n_made_up == 0)
     }
 
+    /// Whether an interrupt left it without a fit, or without the cross-validation that was asked for.
+    pub fn not_reached(&self) -> bool {
+        let of_fit = self.outcome.as_ref().err();
+        let of_cv = self.cross_validation.as_ref().and_then(|cv| cv.as_ref().err());
+        [of_fit, of_cv].contains(&Some(&Error::Interrupted))
+    }
+
     /// What the user should know of this cell; empty where there is nothing.
     pub fn note(&self) -> String {
         let fit = match &self.outcome {
+            Err(Error::Interrupted) => return "not reached before the interrupt".to_owned(),
             Err(error) => return error.to_string(),
             Ok(fit) => fit,
         };
@@ -108,8 +116,10 @@ impl Candidate {
         if fit.n_free_parameters as f64 > fit.total_weight {
             notes.push("more parameters than rows".to_owned());
         }
-        if let Some(Err(error)) = &self.cross_validation {
-            notes.push(format!("not cross-validated: {error}"));
+        match &self.cross_validation {
+            Some(Err(Error::Interrupted)) => notes.push("not cross-validated before the interrupt".to_owned()),
+            Some(Err(error)) => notes.push(format!("not cross-validated: {error}")),
+            _ => {}
         }
         notes.join("; ")
     }
