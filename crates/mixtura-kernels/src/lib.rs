@@ -10,6 +10,7 @@ pub mod exp;
 pub mod gaussian;
 pub mod moments;
 pub mod nearest;
+pub mod peak;
 mod simd;
 pub mod softmax;
 pub mod tile;
