@@ -3,7 +3,7 @@
 //! Scales are powers of two: multiplying by them is exact, so changing a column's unit changes no bit but those of
 //! the input's own rounding.
 
-use super::{Buffer, Chunk, Rows, Source, for_each_row};
+use super::{Buffer, Chunk, Rows, Source, for_each_row, map_chunks};
 use crate::error::{Error, Result};
 
 /// `standardised = (original − shift) / scale`, per column; scales are positive powers of two.
@@ -53,20 +53,25 @@ pub fn standardize<'a>(source: &'a dyn Source, names: &[String]) -> Result<Stand
     let d = source.n_features();
     let name = |j: usize| names.get(j).map_or_else(|| format!("column {}", j + 1), |n| format!("column '{n}'"));
 
-    let mut low = vec![f64::INFINITY; d];
-    let mut high = vec![f64::NEG_INFINITY; d];
-    let mut observed = vec![0.0; d];
-    let mut total_weight = 0.0;
-    for_each_row(source, |_, row, w, _| {
-        total_weight += w;
-        for j in 0..d {
-            if !row[j].is_nan() {
-                low[j] = low[j].min(row[j]);
-                high[j] = high[j].max(row[j]);
-                observed[j] += w;
+    let ranges = map_chunks(source, |chunk| {
+        let (mut low, mut high) = (vec![f64::INFINITY; d], vec![f64::NEG_INFINITY; d]);
+        let observed = sums(chunk, d, |_, _| 1.0);
+        for i in 0..chunk.rows.n_rows() {
+            for ((low, high), &x) in low.iter_mut().zip(&mut high).zip(chunk.rows.row(i)) {
+                *low = if x < *low { x } else { *low };
+                *high = if x > *high { x } else { *high };
             }
         }
+        (low, high, observed, (0..chunk.rows.n_rows()).map(|i| chunk.weight(i)).sum::<f64>())
     })?;
+    let (mut low, mut high) = (vec![f64::INFINITY; d], vec![f64::NEG_INFINITY; d]);
+    let (mut observed, mut total_weight) = (vec![0.0; d], 0.0);
+    for (l, h, o, w) in ranges {
+        for j in 0..d {
+            (low[j], high[j], observed[j]) = (low[j].min(l[j]), high[j].max(h[j]), observed[j] + o[j]);
+        }
+        total_weight += w;
+    }
     if let Some(j) = (0..d).find(|&j| observed[j] == 0.0) {
         return Err(Error::Data(format!("{} has no value in any row: leave it out", name(j))));
     }
@@ -74,26 +79,13 @@ pub fn standardize<'a>(source: &'a dyn Source, names: &[String]) -> Result<Stand
     let middle: Vec<f64> = (0..d).map(|j| 0.5 * low[j] + 0.5 * high[j]).collect();
     let reach: Vec<f64> = (0..d).map(|j| power_of_two(0.5 * high[j] - 0.5 * low[j])).collect();
 
-    let mut mean = vec![0.0; d];
-    for_each_row(source, |_, row, w, _| {
-        for j in 0..d {
-            if !row[j].is_nan() {
-                mean[j] += w * ((row[j] - middle[j]) / reach[j]);
-            }
-        }
-    })?;
+    let scaled = |j: usize, x: f64| (x - middle[j]) / reach[j];
+    let mut mean = total(map_chunks(source, |chunk| sums(chunk, d, scaled))?, d);
     for j in 0..d {
         mean[j] /= observed[j];
     }
-    let mut square = vec![0.0; d];
-    for_each_row(source, |_, row, w, _| {
-        for j in 0..d {
-            if !row[j].is_nan() {
-                let c = (row[j] - middle[j]) / reach[j] - mean[j];
-                square[j] += w * c * c;
-            }
-        }
-    })?;
+    let squared = |j: usize, x: f64| (scaled(j, x) - mean[j]) * (scaled(j, x) - mean[j]);
+    let square = total(map_chunks(source, |chunk| sums(chunk, d, squared))?, d);
 
     let mut affine = Affine { shift: vec![0.0; d], scale: vec![1.0; d] };
     let mut variances = vec![0.0; d];
@@ -119,6 +111,27 @@ pub fn standardize<'a>(source: &'a dyn Source, names: &[String]) -> Result<Stand
     }
     let inverse = affine.scale.iter().map(|s| 1.0 / s).collect();
     Ok(Standardized { source, labelled: true, inverse, affine, variances, observed, total_weight })
+}
+
+/// Σ w f(column, x) over the observed cells of every column of a chunk.
+fn sums(chunk: Chunk<'_>, n_features: usize, f: impl Fn(usize, f64) -> f64) -> Vec<f64> {
+    let mut sums = vec![0.0; n_features];
+    for i in 0..chunk.rows.n_rows() {
+        let w = chunk.weight(i);
+        for (j, (sum, &x)) in sums.iter_mut().zip(chunk.rows.row(i)).enumerate() {
+            *sum += if x.is_nan() { 0.0 } else { w * f(j, x) };
+        }
+    }
+    sums
+}
+
+/// Sums of chunks, added in order.
+fn total(chunks: Vec<Vec<f64>>, n_features: usize) -> Vec<f64> {
+    let mut total = vec![0.0; n_features];
+    for chunk in chunks {
+        total.iter_mut().zip(chunk).for_each(|(t, c)| *t += c);
+    }
+    total
 }
 
 /// The same rows through a given map, measured in one pass: columns may lack every value.

@@ -31,10 +31,18 @@ impl Values<'_> {
 
     fn first_infinite(&self) -> Option<usize> {
         match self {
-            Values::F64(v) => v.iter().position(|x| x.is_infinite()),
-            Values::F32(v) => v.iter().position(|x| x.is_infinite()),
+            Values::F64(v) => first(v, |x| x.is_infinite()),
+            Values::F32(v) => first(v, |x| x.is_infinite()),
         }
     }
+}
+
+/// Position of the first value that `is` so. Most often there is none: blocks are looked at as a whole, since a loop without a
+/// way out runs along the vector lanes.
+fn first<T: Copy>(values: &[T], is: impl Fn(T) -> bool) -> Option<usize> {
+    const BLOCK: usize = 1024;
+    let (b, block) = values.chunks(BLOCK).enumerate().find(|(_, b)| b.iter().fold(false, |any, &x| any | is(x)))?;
+    block.iter().position(|&x| is(x)).map(|at| b * BLOCK + at)
 }
 
 /// A table in memory.
@@ -199,7 +207,16 @@ impl Source for Dense<'_> {
         let rows = match &self.values {
             _ if self.by_columns => {
                 values.clear();
-                (first_row..end).for_each(|i| self.values.push_column_major(i, self.n_rows, values));
+                values.resize((end - first_row) * d, 0.0);
+                // Column by column: each is read as it lies.
+                for j in 0..d {
+                    let column = j * self.n_rows + first_row..j * self.n_rows + end;
+                    let to = values[j..].iter_mut().step_by(d);
+                    match &self.values {
+                        Values::F64(v) => to.zip(&v[column]).for_each(|(to, x)| *to = *x),
+                        Values::F32(v) => to.zip(&v[column]).for_each(|(to, x)| *to = f64::from(*x)),
+                    }
+                }
                 Rows::new(values, d)
             }
             Values::F64(v) => Rows::new(&v[cells], d),

@@ -14,6 +14,8 @@ pub(crate) use fingerprint::hex;
 pub use fingerprint::{rows_fingerprint, text_fingerprint};
 pub use fold::{Fold, Folds};
 
+use rayon::prelude::*;
+
 use crate::error::Result;
 
 /// Rows per chunk. A constant of the library: it fixes the shape of every sum and so the bits of every result.
@@ -157,6 +159,12 @@ pub trait Source: Sync {
     /// # Errors
     /// If the rows cannot be read.
     fn read<'a>(&'a self, id: usize, buffer: &'a mut Buffer) -> Result<Chunk<'a>>;
+}
+
+/// What `f` makes of every chunk, in their order; chunks are read in parallel.
+pub(crate) fn map_chunks<T: Send>(source: &dyn Source, f: impl Fn(Chunk<'_>) -> T + Sync) -> Result<Vec<T>> {
+    let chunks = (0..source.n_chunks()).into_par_iter();
+    chunks.map_init(Buffer::default, |buffer, id| source.read(id, buffer).map(&f)).collect()
 }
 
 /// Calls `visit` with every used row of a source in order: row number, cells, weight, known component.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::algorithm::{Algorithm, Batch};
-use crate::data::{Source, Standardized, for_each_row, standardize};
+use crate::data::{Buffer, Source, Standardized, standardize};
 use crate::engine::{Engine, Threads};
 use crate::error::{Error, Result};
 use crate::family::gaussian::{Floor, Gaussian, Structure};
@@ -110,11 +110,17 @@ fn refit(mut model: Mixture<Gaussian>, data: &Standardized<'_>) -> Result<Mixtur
 /// Number of distinct rows, up to `limit`.
 fn distinct_rows(data: &dyn Source, limit: usize) -> Result<usize> {
     let mut seen: HashSet<Vec<u64>> = HashSet::new();
-    for_each_row(data, |_, row, _, _| {
-        if seen.len() < limit {
+    let mut buffer = Buffer::default();
+    for id in 0..data.n_chunks() {
+        let rows = data.read(id, &mut buffer)?.rows;
+        for i in 0..rows.n_rows() {
+            if seen.len() >= limit {
+                return Ok(limit);
+            }
             // Adding 0 makes −0 equal to 0; every NaN becomes the same one.
-            seen.insert(row.iter().map(|x| if x.is_nan() { u64::MAX } else { (x + 0.0).to_bits() }).collect());
+            let bits = |x: &f64| if x.is_nan() { u64::MAX } else { (x + 0.0).to_bits() };
+            seen.insert(rows.row(i).iter().map(bits).collect());
         }
-    })?;
+    }
     Ok(seen.len())
 }
