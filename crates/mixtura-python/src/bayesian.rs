@@ -1,5 +1,7 @@
 //! Variational Bayes: options, priors and arrays in; posteriors, their point estimate and everything known of the fit out.
 
+use std::time::Instant;
+
 use mixtura::catalog;
 use mixtura::family::Emission;
 use mixtura::family::gaussian::Gaussian;
@@ -93,7 +95,9 @@ pub(crate) fn fit_bayesian<'py>(
     labels: Option<PyReadonlyArray1<'_, i32>>,
     listener: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
+    let began = Instant::now();
     let rows = x.rows_with(weights.as_ref(), labels.as_ref())?;
+    let table = began.elapsed();
     let vector = |a: &Option<PyReadonlyArray1<'_, f64>>| a.as_ref().map(|a| a.as_array().to_vec());
     let mut estimator = options.bayesian().map_err(refusal)?;
     estimator.weight_prior = catalog::weight_prior(&priors.weights, priors.concentration).map_err(refusal)?;
@@ -107,7 +111,7 @@ pub(crate) fn fit_bayesian<'py>(
     }
     fitted(
         (py, options.threads(), listener),
-        (&rows, options.case(estimator.structure)),
+        (&rows, options.case(estimator.structure, table)),
         |prepared, control| estimator.fit_prepared(prepared, control),
         |fit| whole(py, fit, options.seed),
     )

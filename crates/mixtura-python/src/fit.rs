@@ -1,7 +1,7 @@
 //! A Gaussian mixture fit: options and arrays in, parameters and everything known of the fit out.
 
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mixtura::data::Source;
 use mixtura::family::gaussian::{Gaussian, Structure};
@@ -103,8 +103,9 @@ impl Options {
         self.threads
     }
 
-    pub(crate) fn case(&self, structure: Structure) -> Case {
+    pub(crate) fn case(&self, structure: Structure, table: Duration) -> Case {
         Case {
+            table,
             n_components: self.n_components,
             one_scale: structure == Structure::Spherical,
             seed: Seed::new(self.seed),
@@ -145,7 +146,9 @@ pub(crate) fn fit_gaussian<'py>(
     labels: Option<PyReadonlyArray1<'_, i32>>,
     listener: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
+    let began = Instant::now();
     let rows = x.rows_with(weights.as_ref(), labels.as_ref())?;
+    let table = began.elapsed();
     let mut estimator = options.estimator().map_err(crate::run::refusal)?;
     let given = start.given();
     match (&start.assignments, given) {
@@ -160,7 +163,7 @@ pub(crate) fn fit_gaussian<'py>(
             estimator.given = given;
         }
     }
-    let case = options.case(estimator.structure);
+    let case = options.case(estimator.structure, table);
     fitted(
         (py, options.threads, listener),
         (&rows, case),
@@ -176,6 +179,8 @@ pub(crate) struct Case {
     one_scale: bool,
     seed: Seed,
     every: usize,
+    /// What it took to make a table of the library from the array: a caller in Rust does the same.
+    table: Duration,
 }
 
 /// Runs a fit on prepared rows and tells Python what `describe` says of it.
@@ -187,7 +192,7 @@ pub(crate) fn fitted<'py, T: Send>(
 ) -> PyResult<Bound<'py, PyDict>> {
     let outcome = run(py, threads, listener, |world| {
         let began = Instant::now();
-        heard(rows, world, case, fit).map(|fit| (fit, began.elapsed()))
+        heard(rows, world, case, fit).map(|fit| (fit, case.table + began.elapsed()))
     })?;
     match (outcome.result, outcome.interrupt) {
         (Err(mixtura::Error::Interrupted), Some(error)) => Err(error),
