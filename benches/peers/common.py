@@ -122,6 +122,20 @@ def fit(binary, *arguments):
     return json.loads(done.stdout), float(seconds), int(peak) * (1 if sys.platform == "darwin" else 1024)
 
 
+def overlapping(n, d, k):
+    """K overlapping Gaussians with random covariances; the start's means are K random rows."""
+    import numpy as np  # not before `prepare()`
+
+    rng = np.random.Generator(np.random.PCG64(20261121))
+    x = np.empty((n, d))
+    labels = rng.integers(k, size=n)
+    for j in range(k):
+        rows = np.flatnonzero(labels == j)
+        factor = np.eye(d) + 0.3 * rng.standard_normal((d, d)) / np.sqrt(d)
+        x[rows] = rng.standard_normal((len(rows), d)) @ factor + 1.5 * rng.standard_normal(d)
+    return x, x[rng.choice(n, k, replace=False)]
+
+
 def table(header, rows):
     """A Markdown table."""
     print()

@@ -32,19 +32,6 @@ CASES = {
     "1e5x32k8": (100_000, 32, 8, 3, 13),
     "1e6x8k8": (1_000_000, 8, 8, 2, 8),
 }
-SEED = 20261121
-
-
-def data(n, d, k):
-    """K overlapping Gaussians with random covariances; the start's means are K random rows."""
-    rng = np.random.Generator(np.random.PCG64(SEED))
-    x = np.empty((n, d))
-    labels = rng.integers(k, size=n)
-    for j in range(k):
-        rows = np.flatnonzero(labels == j)
-        factor = np.eye(d) + 0.3 * rng.standard_normal((d, d)) / np.sqrt(d)
-        x[rows] = rng.standard_normal((len(rows), d)) @ factor + 1.5 * rng.standard_normal(d)
-    return x, x[rng.choice(n, k, replace=False)]
 
 
 def sklearn_fit(x, means, iterations, threads):
@@ -92,7 +79,7 @@ def main():
         for name, (n, d, k, few, many) in CASES.items():
             if ARGS.only and name not in ARGS.only:
                 continue
-            x, means = data(n, d, k)
+            x, means = common.overlapping(n, d, k)
             path, start = Path(folder) / "data.npy", Path(folder) / "start.json"
             np.save(path, x)
             start.write_text(json.dumps({

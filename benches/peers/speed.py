@@ -24,7 +24,6 @@ import sklearn.mixture
 from threadpoolctl import threadpool_limits
 
 warnings.simplefilter("ignore")
-SEED = 20261121
 ROWS, COLUMNS, COMPONENTS = (10_000, 100_000, 1_000_000), (1, 2, 8, 16, 32, 64, 128), (3, 8, 32, 128)
 # What a default run takes from the grid: every column count at 100,000 rows, and some of the rest.
 SHORT = {(100_000, d, k) for d in COLUMNS for k in (8, 32)} | {(10_000, 2, 3), (10_000, 8, 8), (1_000_000, 8, 8), (100_000, 2, 128)}
@@ -34,18 +33,6 @@ MINUTE = 60.0
 
 def name(n, d, k):
     return f"1e{round(np.log10(n))}x{d}k{k}"
-
-
-def data(n, d, k):
-    """K overlapping Gaussians with random covariances; the start's means are K random rows."""
-    rng = np.random.Generator(np.random.PCG64(SEED))
-    x = np.empty((n, d))
-    labels = rng.integers(k, size=n)
-    for j in range(k):
-        rows = np.flatnonzero(labels == j)
-        factor = np.eye(d) + 0.3 * rng.standard_normal((d, d)) / np.sqrt(d)
-        x[rows] = rng.standard_normal((len(rows), d)) @ factor + 1.5 * rng.standard_normal(d)
-    return x, x[rng.choice(n, k, replace=False)]
 
 
 def sklearn_like(cls, x, means, iterations, **more):
@@ -111,7 +98,7 @@ def main():
                 wanted = name(*point) in ARGS.only if ARGS.only else ARGS.whole or point in SHORT
                 if not wanted or 2 * n * k * d * d > MOST_FLOPS:
                     continue
-                x, means = data(*point)
+                x, means = common.overlapping(*point)
                 if ARGS.float32:
                     x = x.astype(np.float32)
                 before = common.load()

@@ -20,8 +20,9 @@ pub struct Affine {
 pub struct Standardized<'a> {
     source: &'a dyn Source,
     labelled: bool,
-    /// 1 / scale: exact, since scales are powers of two.
-    inverse: Vec<f64>,
+    /// Shifts of several rows, then 1 / scale of as many (exact, since scales are powers of two): long loops, also where
+    /// rows are short.
+    pattern: Vec<f64>,
     /// The map from original to standardised columns.
     pub affine: Affine,
     /// Variance of each standardised column (between about ½ and 2; exactly 0 for a constant column).
@@ -109,8 +110,14 @@ pub fn standardize<'a>(source: &'a dyn Source, names: &[String]) -> Result<Stand
         affine.shift[j] = middle[j] + mean[j] * reach[j];
         variances[j] = (sd / inner) * (sd / inner);
     }
-    let inverse = affine.scale.iter().map(|s| 1.0 / s).collect();
-    Ok(Standardized { source, labelled: true, inverse, affine, variances, observed, total_weight })
+    Ok(Standardized { source, labelled: true, pattern: pattern(&affine), affine, variances, observed, total_weight })
+}
+
+/// What [`Standardized`] repeats.
+fn pattern(affine: &Affine) -> Vec<f64> {
+    let rows = 64_usize.div_ceil(affine.shift.len());
+    let inverse: Vec<f64> = affine.scale.iter().map(|s| 1.0 / s).collect();
+    [affine.shift.repeat(rows), inverse.repeat(rows)].concat()
 }
 
 /// Σ w f(column, x) over the observed cells of every column of a chunk.
@@ -155,8 +162,8 @@ pub fn standardize_by(source: &dyn Source, affine: Affine) -> Result<Standardize
         let m = mean[j] / f64::max(observed[j], f64::MIN_POSITIVE);
         (square[j] / f64::max(observed[j], f64::MIN_POSITIVE) - m * m).max(0.0)
     });
-    let (variances, inverse) = (variances.collect(), affine.scale.iter().map(|s| 1.0 / s).collect());
-    Ok(Standardized { source, labelled: true, inverse, affine, variances, observed, total_weight })
+    let variances = variances.collect();
+    Ok(Standardized { source, labelled: true, pattern: pattern(&affine), affine, variances, observed, total_weight })
 }
 
 /// The scale of a column whose values are all `value`.
@@ -184,7 +191,7 @@ impl Standardized<'_> {
             self.variances[j] *= ratio * ratio;
         }
         self.affine.scale.fill(largest);
-        self.inverse.fill(1.0 / largest);
+        self.pattern = pattern(&self.affine);
         self
     }
 
@@ -222,11 +229,17 @@ impl Source for Standardized<'_> {
         let chunk = self.source.read(id, inner.get_or_insert_default())?;
         let d = self.n_features();
         values.resize(chunk.rows.n_rows() * d, 0.0);
-        for i in 0..chunk.rows.n_rows() {
-            let columns = self.affine.shift.iter().zip(&self.inverse);
-            for ((to, from), (shift, inverse)) in values[i * d..][..d].iter_mut().zip(chunk.rows.row(i)).zip(columns) {
+        let several = self.pattern.len() / 2;
+        let (shift, inverse) = self.pattern.split_at(several);
+        let map = |to: &mut [f64], from: &[f64]| {
+            for ((to, from), (shift, inverse)) in to.iter_mut().zip(from).zip(shift.iter().zip(inverse)) {
                 *to = (from - shift) * inverse;
             }
+        };
+        if chunk.rows.stride() == d {
+            values.chunks_mut(several).zip(chunk.rows.values().chunks(several)).for_each(|(to, from)| map(to, from));
+        } else {
+            values.chunks_mut(d).enumerate().for_each(|(i, to)| map(to, chunk.rows.row(i)));
         }
         let labels = chunk.labels.filter(|_| self.labelled);
         Ok(Chunk { rows: Rows::new(values, d), labels, ..chunk })
