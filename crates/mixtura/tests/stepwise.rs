@@ -153,7 +153,7 @@ fn only_ratios_of_weights_move_the_parameters() {
         });
         model
     };
-    // Rounding of sums of 4,096 terms, 18 times.
+    // Rounding of sums of thousands of terms, 18 times.
     same(&run(1.0), &run(1e-5), 1e-11);
 }
 

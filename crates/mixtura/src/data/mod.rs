@@ -18,8 +18,9 @@ use rayon::prelude::*;
 
 use crate::error::Result;
 
-/// Rows per chunk. A constant of the library: it fixes the shape of every sum and so the bits of every result.
-pub const CHUNK_ROWS: usize = 4096;
+/// Rows per chunk. A constant of the library: it fixes the shape of every sum and so the bits of every result. A whole number of
+/// tiles, and few enough that tables of some thousand rows keep several threads busy.
+pub const CHUNK_ROWS: usize = 8 * mixtura_kernels::TILE;
 
 /// Row-major rows, possibly a column range of a wider table. NaN = missing.
 #[derive(Clone, Copy, Debug)]
