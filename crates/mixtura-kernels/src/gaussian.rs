@@ -28,12 +28,12 @@ fn panels(dim: usize, widest: usize) -> impl Iterator<Item = (usize, usize)> {
 
 #[inline(always)]
 fn sizes_body<S: Simd>() -> (usize, usize) {
-    (S::PANEL, S::SMALL)
+    (S::PANEL, S::SMALL_WHITENING)
 }
 
 kernel! {
     /// Outputs of a panel; most features without panels.
-    pub(crate) fn sizes() -> (usize, usize) = sizes_body
+    fn sizes() -> (usize, usize) = sizes_body
 }
 
 impl Whitening {
@@ -209,7 +209,7 @@ fn whiten_body<S: Simd>(
     work: &mut [f64],
     out: &mut [f64],
 ) {
-    assert!(mean.len() == whitening.dim && n <= TILE && !is_small::<S>(mean.len()));
+    assert!(mean.len() == whitening.dim && n <= TILE && mean.len() > S::SMALL_WHITENING);
     match S::ROWS {
         2 => whiten_blocks::<S, 2>(tile, n, mean, whitening, work, out),
         _ => whiten_blocks::<S, 3>(tile, n, mean, whitening, work, out),
@@ -217,14 +217,14 @@ fn whiten_body<S: Simd>(
 }
 
 kernel! {
-    /// Writes the whitened tile, L⁻¹ (x_t − mean), into `out`, a tile as well. For more features than
-    /// [`crate::moments::is_small`] takes. Work: dim² flops per row.
+    /// Writes the whitened tile, L⁻¹ (x_t − mean), into `out`, a tile as well. Not for a few features
+    /// ([`is_small`]). Work: dim² flops per row.
     pub fn whiten(tile: &[f64], n: usize, mean: &[f64], whitening: &Whitening, work: &mut [f64], out: &mut [f64]) = whiten_body
 }
 
-#[inline(always)]
-fn is_small<S: Simd>(dim: usize) -> bool {
-    dim <= S::SMALL
+/// Whether [`whiten`] is not for so few features.
+pub fn is_small(isa: Isa, dim: usize) -> bool {
+    dim <= sizes(isa).1
 }
 
 /// As [`blocks`], with everything of a block in registers.
@@ -289,8 +289,10 @@ fn by_dimension<S: Simd, const C: usize>(
         2 => small::<S, C, 2>(tile, n, mean, &whitening.panels, peak, out),
         3 => small::<S, C, 3>(tile, n, mean, &whitening.panels, peak, out),
         4 => small::<S, C, 4>(tile, n, mean, &whitening.panels, peak, out),
-        5 if S::SMALL > 4 => small::<S, C, 5>(tile, n, mean, &whitening.panels, peak, out),
-        6 if S::SMALL > 4 => small::<S, C, 6>(tile, n, mean, &whitening.panels, peak, out),
+        5 if S::SMALL_WHITENING > 4 => small::<S, C, 5>(tile, n, mean, &whitening.panels, peak, out),
+        6 if S::SMALL_WHITENING > 4 => small::<S, C, 6>(tile, n, mean, &whitening.panels, peak, out),
+        7 if S::SMALL_WHITENING > 4 => small::<S, C, 7>(tile, n, mean, &whitening.panels, peak, out),
+        8 if S::SMALL_WHITENING > 4 => small::<S, C, 8>(tile, n, mean, &whitening.panels, peak, out),
         _ => blocks::<S, C>(tile, n, mean, whitening, peak, work, out),
     }
 }
@@ -381,7 +383,7 @@ kernel! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::moments::{Strided, is_small as is_small_dimension};
+    use crate::moments::Strided;
     use crate::tile;
     use proptest::prelude::*;
 
@@ -405,7 +407,7 @@ mod tests {
                     // square of one of size y by 2y times that.
                     prop_assert!((out[t] - want).abs() <= 2e-12 * (1.0 + want.abs()), "{} {dim}: {} {want}", isa.name(), out[t]);
                 }
-                if !is_small_dimension(isa, dim) && dim > 0 {
+                if !is_small(isa, dim) && dim > 0 {
                     let mut y = vec![f64::NAN; tile::len(dim)];
                     whiten(isa, &x, n, mean, &Whitening::new(isa, &inverse, dim), &mut work, &mut y);
                     let mut rows = vec![0.0; n * dim];

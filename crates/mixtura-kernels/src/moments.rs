@@ -271,9 +271,18 @@ kernel! {
     pub fn full(cells: Strided<'_>, weights: &[f64], pivot: &[f64], work: &mut Work, first: &mut [f64], second: &mut [f64]) -> f64 = full_body
 }
 
+#[inline(always)]
+fn few_body<S: Simd>() -> usize {
+    S::SMALL
+}
+
+kernel! {
+    fn few() -> usize = few_body
+}
+
 /// Whether [`small`] takes `dim` features on this path; else [`full`] is for them.
 pub fn is_small(isa: Isa, dim: usize) -> bool {
-    dim <= crate::gaussian::sizes(isa).1
+    dim <= few(isa)
 }
 
 /// Σ w, Σ w c and the lower triangle of Σ w c cᵀ, lane by lane.

@@ -25,6 +25,8 @@ pub(crate) trait Simd: Copy {
     const PANEL: usize;
     /// Most features whose moments stay in registers.
     const SMALL: usize;
+    /// Most features whose whitening does.
+    const SMALL_WHITENING: usize;
 
     fn splat(x: f64) -> Self::V;
     fn load(from: &[f64]) -> Self::V;

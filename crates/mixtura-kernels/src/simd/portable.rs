@@ -19,6 +19,7 @@ impl Simd for Portable {
     const ROWS: usize = 2;
     const PANEL: usize = 4;
     const SMALL: usize = 4;
+    const SMALL_WHITENING: usize = 4;
 
     #[inline(always)]
     fn splat(x: f64) -> Self::V {

@@ -24,6 +24,7 @@ impl Simd for Avx2 {
     const ROWS: usize = 2;
     const PANEL: usize = 4;
     const SMALL: usize = 4;
+    const SMALL_WHITENING: usize = 4;
 
     #[inline(always)]
     fn splat(x: f64) -> __m256d {
@@ -141,6 +142,7 @@ impl Simd for Avx512 {
     const ROWS: usize = 3;
     const PANEL: usize = 8;
     const SMALL: usize = 6;
+    const SMALL_WHITENING: usize = 8;
 
     #[inline(always)]
     fn splat(x: f64) -> __m512d {

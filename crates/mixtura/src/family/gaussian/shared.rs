@@ -1,7 +1,7 @@
 //! One covariance for all components (`tied`) whitens each row once:
 //! ‖L⁻¹(x − μ_k)‖ = ‖L⁻¹(x − c) − L⁻¹(μ_k − c)‖, D²/2 + K·D multiplications a row in place of K·D²/2.
 
-use mixtura_kernels::{Isa, cholesky::at, moments::is_small};
+use mixtura_kernels::{Isa, cholesky::at, gaussian::is_small};
 
 use super::{Gaussian, Structure};
 
