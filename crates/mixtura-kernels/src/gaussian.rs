@@ -126,6 +126,23 @@ fn store_outputs<S: Simd, const C: usize, const P: usize>(outputs: &[[S::V; C]; 
     }
 }
 
+/// Goes through the [`panels`] of a centred block in their order; a closure would not be compiled for the path of its caller.
+macro_rules! for_each_panel {
+    ($y:ident, $whitening:ident, $i:ident, $outputs:ident => $use:expr) => {
+        let (mut $i, mut left) = (0, &$whitening.panels[..]);
+        while S::PANEL == 8 && $whitening.dim > $i + 4 {
+            let ($outputs, rest) = panel::<S, C, 8>($y, $i, left);
+            $use;
+            ($i, left) = ($i + 8, rest);
+        }
+        while $whitening.dim > $i {
+            let ($outputs, rest) = panel::<S, C, 4>($y, $i, left);
+            $use;
+            ($i, left) = ($i + 4, rest);
+        }
+    };
+}
+
 #[inline(always)]
 fn center<S: Simd, const C: usize>(x: &[f64], mean: &[f64], to: &mut [f64]) {
     let block = C * S::LANES;
@@ -153,18 +170,7 @@ fn blocks<S: Simd, const C: usize>(
     for (x, out) in blocks {
         center::<S, C>(x, mean, work);
         let mut total = [S::splat(0.0); C];
-        let mut left = &whitening.panels[..];
-        let mut i = 0;
-        while S::PANEL == 8 && dim > i + 4 {
-            let (outputs, rest) = panel::<S, C, 8>(work, i, left);
-            add_squares::<S, C, 8>(&outputs, &mut total);
-            (left, i) = (rest, i + 8);
-        }
-        while dim > i {
-            let (outputs, rest) = panel::<S, C, 4>(work, i, left);
-            add_squares::<S, C, 4>(&outputs, &mut total);
-            (left, i) = (rest, i + 4);
-        }
+        for_each_panel!(work, whitening, i, outputs => add_squares::<S, C, _>(&outputs, &mut total));
         for v in 0..C {
             S::store(&mut out[v * S::LANES..], S::fma(S::splat(-0.5), total[v], S::splat(peak)));
         }
@@ -185,18 +191,7 @@ fn whiten_blocks<S: Simd, const C: usize>(
     let blocks = tile.chunks_exact(dim * block).zip(out.chunks_exact_mut(dim * block)).take(n.div_ceil(block));
     for (x, out) in blocks {
         center::<S, C>(x, mean, work);
-        let mut left = &whitening.panels[..];
-        let mut i = 0;
-        while S::PANEL == 8 && dim > i + 4 {
-            let (outputs, rest) = panel::<S, C, 8>(work, i, left);
-            store_outputs::<S, C, 8>(&outputs, &mut out[i * block..]);
-            (left, i) = (rest, i + 8);
-        }
-        while dim > i {
-            let (outputs, rest) = panel::<S, C, 4>(work, i, left);
-            store_outputs::<S, C, 4>(&outputs, &mut out[i * block..]);
-            (left, i) = (rest, i + 4);
-        }
+        for_each_panel!(work, whitening, i, outputs => store_outputs::<S, C, _>(&outputs, &mut out[i * block..]));
     }
 }
 

@@ -71,7 +71,7 @@ pub struct Strided<'a> {
 }
 
 impl Strided<'_> {
-    /// Panics unless there are `n` rows of `dim` cells: what [`Strided::load`] takes for granted.
+    /// Panics unless there are `n` rows of `dim` cells: what [`Strided::row`] takes for granted.
     #[inline(always)]
     fn check(self, n: usize, dim: usize) {
         assert!(n <= TILE && (n == 0 || (n - 1) * self.stride + dim <= self.values.len()));
@@ -225,18 +225,16 @@ fn products<S: Simd, const I: usize, const J: usize>(
     }
 }
 
+/// All products of panels of `I` features, three panels at a time: as many sums as the registers hold.
 #[inline(always)]
-fn triangle<S: Simd, const I: usize, const J: usize>(panels: &[f64], m: usize, dim: usize, second: &mut [f64]) {
-    for i in 0..dim.div_ceil(S::LANES) {
-        let mut j = 0;
-        while j + J <= i + 1 {
-            products::<S, I, J>(panels, m, (i, j), dim, second);
-            j += J;
-        }
-        if J > 2 && j + 2 == i + 1 {
-            products::<S, I, 2>(panels, m, (i, j), dim, second);
-        } else if j == i {
-            products::<S, I, 1>(panels, m, (i, j), dim, second);
+fn triangle<S: Simd, const I: usize>(panels: &[f64], m: usize, dim: usize, second: &mut [f64]) {
+    for i in 0..dim.div_ceil(I) {
+        for j in (0..=i).step_by(3) {
+            match i + 1 - j {
+                1 => products::<S, I, 1>(panels, m, (i, j), dim, second),
+                2 => products::<S, I, 2>(panels, m, (i, j), dim, second),
+                _ => products::<S, I, 3>(panels, m, (i, j), dim, second),
+            }
         }
     }
 }
@@ -256,8 +254,8 @@ fn full_body<S: Simd>(
     for (index, weight) in rows.index.chunks(PANEL).zip(rows.weight.chunks(PANEL)) {
         fill_all::<S>(cells, &Rows { index, weight }, pivot, panels, first);
         match S::LANES {
-            8 => triangle::<S, 8, 3>(panels, index.len(), dim, second),
-            _ => triangle::<S, 4, 3>(panels, index.len(), dim, second),
+            8 => triangle::<S, 8>(panels, index.len(), dim, second),
+            _ => triangle::<S, 4>(panels, index.len(), dim, second),
         }
     }
     total
@@ -433,7 +431,7 @@ fn lines<S: Simd, const WHOLE: bool, const MISSING: bool>(
 }
 
 #[inline(always)]
-#[allow(clippy::too_many_arguments)]
+#[expect(clippy::too_many_arguments, reason = "a kernel takes slices, and no model")]
 fn diagonal_body<S: Simd>(
     cells: Strided<'_>,
     weights: &[f64],
