@@ -7,6 +7,7 @@
 mod aligned;
 pub mod cholesky;
 pub mod exp;
+pub mod features;
 pub mod gaussian;
 pub mod moments;
 pub mod nearest;

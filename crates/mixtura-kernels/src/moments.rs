@@ -478,6 +478,29 @@ fn sum_body<S: Simd>(values: &[f64]) -> f64 {
     S::sum(S::add(S::add(sums[0], sums[1]), S::add(sums[2], sums[3]))) + rest
 }
 
+#[inline(always)]
+fn sum_and_count_body<S: Simd>(values: &[f64]) -> (f64, usize) {
+    let (zero, one) = (S::splat(0.0), S::splat(1.0));
+    let (mut total, mut count) = ([zero; ABREAST], [zero; ABREAST]);
+    let blocks = values.chunks_exact(ABREAST * S::LANES);
+    let rest = blocks.remainder();
+    for block in blocks {
+        for u in 0..ABREAST {
+            let v = S::load(&block[u * S::LANES..]);
+            total[u] = S::add(total[u], v);
+            count[u] = S::add(count[u], S::if_less(zero, v, one, zero));
+        }
+    }
+    let add = |s: [S::V; ABREAST]| S::sum(S::add(S::add(s[0], s[1]), S::add(s[2], s[3])));
+    let count = add(count) as usize + rest.iter().filter(|v| **v > 0.0).count();
+    (add(total) + rest.iter().sum::<f64>(), count)
+}
+
+kernel! {
+    /// Σ values, and how many of them are above 0.
+    pub fn sum_and_count(values: &[f64]) -> (f64, usize) = sum_and_count_body
+}
+
 kernel! {
     /// Σ values.
     pub fn sum(values: &[f64]) -> f64 = sum_body
@@ -526,13 +549,15 @@ mod tests {
         }
 
         #[test]
-        fn diagonal_counts_the_variance_of_a_missing_cell(n in 1usize..60, dim in 1usize..12, raw in proptest::collection::vec(-3.0f64..3.0, 720), holes in proptest::collection::vec(any::<bool>(), 720), w in proptest::collection::vec(0.0f64..2.0, 60), missing: bool) {
+        fn diagonal_counts_the_variance_of_a_missing_cell(n in 1usize..60, dim in 1usize..12, raw in proptest::collection::vec(-3.0f64..3.0, 720), holes in proptest::collection::vec(any::<bool>(), 720), w in proptest::collection::vec(prop_oneof![0.0f64..2.0, Just(0.0)], 60), missing: bool) {
             let x: Vec<f64> = raw.iter().zip(&holes).map(|(x, h)| if missing && *h { f64::NAN } else { *x }).collect();
             let (pivot, variance): (Vec<f64>, Vec<f64>) = (0..dim).map(|j| (0.1 * j as f64, 1.0 + j as f64)).unzip();
             for isa in Isa::available() {
                 let (mut first, mut second) = (vec![0.0; dim], vec![0.0; dim]);
                 let cells = Strided { values: &x, stride: dim };
                 let total = diagonal(isa, cells, &w[..n], &pivot, &variance, missing, &mut Work::new(dim), &mut first, &mut second);
+                let (again, count) = sum_and_count(isa, &w[..n]);
+                prop_assert!((total - again).abs() < 1e-12 && count == w[..n].iter().filter(|w| **w > 0.0).count());
                 prop_assert!((total - sum(isa, &w[..n])).abs() < 1e-12 && (total - w[..n].iter().sum::<f64>()).abs() < 1e-12);
                 for j in 0..dim {
                     let c = |t: usize| if x[t * dim + j].is_nan() { 0.0 } else { x[t * dim + j] - pivot[j] };

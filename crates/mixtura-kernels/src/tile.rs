@@ -52,6 +52,24 @@ kernel! {
     pub fn load(rows: Strided<'_>, n: usize, dim: usize, tile: &mut [f64]) = load_body
 }
 
+#[inline(always)]
+fn any_nan_body<S: Simd>(values: &[f64]) -> bool {
+    let (mut found, one) = ([S::splat(0.0); 4], S::splat(1.0));
+    let blocks = values.chunks_exact(4 * S::LANES);
+    let rest = blocks.remainder().iter().any(|v| v.is_nan());
+    for block in blocks {
+        for u in 0..4 {
+            found[u] = S::if_nan(S::load(&block[u * S::LANES..]), one, found[u]);
+        }
+    }
+    rest || S::sum(S::add(S::add(found[0], found[1]), S::add(found[2], found[3]))) > 0.0
+}
+
+kernel! {
+    /// Whether a value is not a number.
+    pub fn any_nan(values: &[f64]) -> bool = any_nan_body
+}
+
 /// As [`load`], of the given rows and features only.
 pub fn gather(isa: Isa, rows: Strided<'_>, order: &[u16], features: &[usize], tile: &mut [f64]) {
     let (block, dim) = (isa.block(), features.len());
@@ -95,6 +113,10 @@ mod tests {
                 load(isa, cells, n, d, &mut tile);
                 unload(isa, &tile, n, d, &mut back);
                 assert_eq!(rows, back, "{}", isa.name());
+                assert!(!any_nan(isa, &rows));
+                let place = n * d * 2 / 3;
+                back[place] = f64::NAN;
+                assert!(any_nan(isa, &back) && any_nan(isa, &back[place..=place]) && !any_nan(isa, &back[..place]));
                 let block = isa.block();
                 let padding = (n..n.div_ceil(block) * block).map(|t| tile[t / block * d * block + t % block]);
                 assert!(padding.into_iter().all(|x| x == 0.0));

@@ -27,6 +27,10 @@ pub(crate) trait Simd: Copy {
     const SMALL: usize;
     /// Most features whose whitening does.
     const SMALL_WHITENING: usize;
+    /// Components in a register block of quadratic features.
+    const GROUP: usize;
+    /// Most features whose log-densities are faster by quadratic features.
+    const POLYNOMIALS: usize;
 
     fn splat(x: f64) -> Self::V;
     fn load(from: &[f64]) -> Self::V;
@@ -52,6 +56,8 @@ pub(crate) trait Simd: Copy {
     fn exponent_mantissa(a: Self::V) -> (Self::V, Self::V);
     /// Sum of the lanes, pairwise: the order is part of the result's bits.
     fn sum(a: Self::V) -> f64;
+    /// Sums of the lanes of the first `LANES` vectors, one per lane.
+    fn sum_each(a: &[Self::V; 8]) -> Self::V;
     /// Whether a lane has a < b.
     fn any_less(a: Self::V, b: Self::V) -> bool;
     /// `LANES` numbers from each of `LANES` rows, `stride` apart, become `LANES` vectors of a block, `block` apart.

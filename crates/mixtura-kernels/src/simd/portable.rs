@@ -20,6 +20,8 @@ impl Simd for Portable {
     const PANEL: usize = 4;
     const SMALL: usize = 4;
     const SMALL_WHITENING: usize = 4;
+    const GROUP: usize = 4;
+    const POLYNOMIALS: usize = 24;
 
     #[inline(always)]
     fn splat(x: f64) -> Self::V {
@@ -91,6 +93,10 @@ impl Simd for Portable {
     #[inline(always)]
     fn sum(a: Self::V) -> f64 {
         (a[0] + a[2]) + (a[1] + a[3])
+    }
+    #[inline(always)]
+    fn sum_each(a: &[Self::V; 8]) -> Self::V {
+        [Self::sum(a[0]), Self::sum(a[1]), Self::sum(a[2]), Self::sum(a[3])]
     }
     #[inline(always)]
     fn any_less(a: Self::V, b: Self::V) -> bool {

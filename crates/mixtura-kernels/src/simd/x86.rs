@@ -25,6 +25,8 @@ impl Simd for Avx2 {
     const PANEL: usize = 4;
     const SMALL: usize = 4;
     const SMALL_WHITENING: usize = 4;
+    const GROUP: usize = 4;
+    const POLYNOMIALS: usize = 12;
 
     #[inline(always)]
     fn splat(x: f64) -> __m256d {
@@ -110,6 +112,13 @@ impl Simd for Avx2 {
         (v[0] + v[2]) + (v[1] + v[3])
     }
     #[inline(always)]
+    fn sum_each(a: &[__m256d; 8]) -> __m256d {
+        unsafe {
+            let (low, high) = (_mm256_hadd_pd(a[0], a[1]), _mm256_hadd_pd(a[2], a[3]));
+            _mm256_add_pd(_mm256_permute2f128_pd::<0x20>(low, high), _mm256_permute2f128_pd::<0x31>(low, high))
+        }
+    }
+    #[inline(always)]
     fn any_less(a: __m256d, b: __m256d) -> bool {
         unsafe { _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_LT_OQ>(a, b)) != 0 }
     }
@@ -143,6 +152,8 @@ impl Simd for Avx512 {
     const PANEL: usize = 8;
     const SMALL: usize = 6;
     const SMALL_WHITENING: usize = 8;
+    const GROUP: usize = 8;
+    const POLYNOMIALS: usize = 24;
 
     #[inline(always)]
     fn splat(x: f64) -> __m512d {
@@ -216,6 +227,23 @@ impl Simd for Avx512 {
             let half = _mm256_add_pd(_mm512_castpd512_pd256(a), _mm512_extractf64x4_pd::<1>(a));
             Avx2::sum(half)
         }
+    }
+    #[inline(always)]
+    fn sum_each(a: &[__m512d; 8]) -> __m512d {
+        // Pairs of lanes, then pairs of quarters, then halves.
+        let mut pairs = [a[0]; 4];
+        for t in 0..4 {
+            let (x, y) = (a[2 * t], a[2 * t + 1]);
+            pairs[t] = unsafe { _mm512_add_pd(_mm512_unpacklo_pd(x, y), _mm512_unpackhi_pd(x, y)) };
+        }
+        let mut quarters = [a[0]; 2];
+        for t in 0..2 {
+            let (x, y) = (pairs[2 * t], pairs[2 * t + 1]);
+            quarters[t] =
+                unsafe { _mm512_add_pd(_mm512_shuffle_f64x2::<0x88>(x, y), _mm512_shuffle_f64x2::<0xdd>(x, y)) };
+        }
+        let (x, y) = (quarters[0], quarters[1]);
+        unsafe { _mm512_add_pd(_mm512_shuffle_f64x2::<0x88>(x, y), _mm512_shuffle_f64x2::<0xdd>(x, y)) }
     }
     #[inline(always)]
     fn any_less(a: __m512d, b: __m512d) -> bool {

@@ -65,16 +65,6 @@ impl<'a> Rows<'a> {
         self.stride
     }
 
-    /// Whether any cell is missing.
-    pub(crate) fn any_missing(&self) -> bool {
-        // A run of cells is looked at as a whole: a loop without a way out goes along the vector lanes.
-        let any = |cells: &[f64]| cells.iter().fold(false, |any, x| any | x.is_nan());
-        if self.stride == self.n_features {
-            return any(&self.values[..self.n_rows * self.n_features]);
-        }
-        (0..self.n_rows).any(|i| any(self.row(i)))
-    }
-
     /// Rows `start..end`.
     pub fn slice(&self, start: usize, end: usize) -> Rows<'a> {
         assert!(start <= end && end <= self.n_rows);

@@ -23,40 +23,42 @@ pub struct Threads<'a, M: LatentModel> {
     model: PhantomData<fn(M)>,
 }
 
+/// One E-step over all chunks.
+struct Pass<'m, M: LatentModel> {
+    model: &'m M,
+    posterior: Posterior,
+    /// One per thread that has worked in this pass.
+    scratch: Mutex<Vec<M::Scratch>>,
+}
+
 impl<'a, M: LatentModel> Threads<'a, M> {
     /// An engine over the chunks of a source.
     pub fn new(source: &'a dyn Source) -> Self {
         Threads { source, buffers: Mutex::default(), model: PhantomData }
     }
 
-    fn leaf(&self, model: &M, chunks: Range<usize>, posterior: Posterior) -> Result<Expectation<M::Stats>> {
-        let mut out = Expectation::new(model.empty_stats());
-        let mut scratch = model.scratch();
+    fn leaf(&self, pass: &Pass<'_, M>, chunks: Range<usize>) -> Result<Expectation<M::Stats>> {
+        let mut out = Expectation::new(pass.model.empty_stats());
+        let spare = pass.scratch.lock().expect("no panic while held").pop();
+        let mut scratch = spare.unwrap_or_else(|| pass.model.scratch());
         let mut buffer = self.buffers.lock().expect("no panic while held").pop().unwrap_or_default();
         let result = chunks.into_iter().try_for_each(|id| {
             let chunk = self.source.read(id, &mut buffer)?;
-            model.e_step(chunk, posterior, &mut scratch, &mut out)
+            pass.model.e_step(chunk, pass.posterior, &mut scratch, &mut out)
         });
         self.buffers.lock().expect("no panic while held").push(buffer);
+        pass.scratch.lock().expect("no panic while held").push(scratch);
         result.map(|()| out)
     }
 
-    fn tree(
-        &self,
-        model: &M,
-        chunks: Range<usize>,
-        leaf: usize,
-        posterior: Posterior,
-    ) -> Result<Expectation<M::Stats>> {
+    fn tree(&self, pass: &Pass<'_, M>, chunks: Range<usize>, leaf: usize) -> Result<Expectation<M::Stats>> {
         if chunks.len() <= leaf {
-            return self.leaf(model, chunks, posterior);
+            return self.leaf(pass, chunks);
         }
         let runs = chunks.len().div_ceil(leaf);
         let middle = chunks.start + runs.div_ceil(2) * leaf;
-        let (left, right) = rayon::join(
-            || self.tree(model, chunks.start..middle, leaf, posterior),
-            || self.tree(model, middle..chunks.end, leaf, posterior),
-        );
+        let (left, right) =
+            rayon::join(|| self.tree(pass, chunks.start..middle, leaf), || self.tree(pass, middle..chunks.end, leaf));
         let (mut left, right) = (left?, right?);
         left.merge(&right);
         Ok(left)
@@ -70,6 +72,6 @@ impl<M: LatentModel> Engine<M> for Threads<'_, M> {
 
     fn expect(&mut self, model: &M, chunks: Range<usize>, posterior: Posterior) -> Result<Expectation<M::Stats>> {
         let leaf = chunks.len().div_ceil(LEAVES).max(1);
-        self.tree(model, chunks, leaf, posterior)
+        self.tree(&Pass { model, posterior, scratch: Mutex::default() }, chunks, leaf)
     }
 }

@@ -6,7 +6,7 @@
 use mixtura_kernels::cholesky::packed_len;
 use mixtura_kernels::gaussian::{self as kernel, work_len};
 use mixtura_kernels::moments::{self, Strided};
-use mixtura_kernels::{Aligned, Isa, TILE, tile};
+use mixtura_kernels::{Aligned, Isa, TILE, features, tile};
 
 use super::Gaussian;
 use super::missing::{Block, Patterns};
@@ -22,9 +22,10 @@ pub struct Scratch {
     /// A tile of whitened rows, or of a group with missing cells completed at a component's mean; the latter one after the other.
     completed: Aligned,
     rows: Vec<f64>,
-    /// Means of the observed features; a vector of zeros.
+    /// Means of the observed features; a vector of zeros; the pivot of completed rows, less the mean.
     mean: Vec<f64>,
     origin: Vec<f64>,
+    pivot: Vec<f64>,
     work: Aligned,
     moments: moments::Work,
     line: Aligned,
@@ -32,6 +33,10 @@ pub struct Scratch {
     patterns: Patterns,
     /// Whether the tile has a missing cell.
     missing: bool,
+    /// Whether every row of the tile is near enough to 0 for quadratic features; their memory, and the components that use them.
+    features: bool,
+    products: Aligned,
+    dense: Vec<u16>,
 }
 
 impl Scratch {
@@ -44,12 +49,20 @@ impl Scratch {
             rows: Vec::new(),
             mean: Vec::new(),
             origin: vec![0.0; d],
+            pivot: vec![0.0; d],
             work: Aligned::zeros(work_len(d)),
             moments: moments::Work::new(d),
             line: Aligned::zeros(TILE),
             resp: vec![0.0; TILE],
             patterns: Patterns::default(),
             missing: false,
+            features: false,
+            products: bank
+                .factors
+                .features
+                .as_ref()
+                .map_or_else(Aligned::default, |_| Aligned::zeros(features::work_len(d))),
+            dense: Vec::with_capacity(bank.n_components),
         }
     }
 
@@ -76,9 +89,9 @@ macro_rules! add_moments {
 pub(super) fn log_density(bank: &Gaussian, rows: Rows<'_>, s: &mut Scratch, out: &mut [f64]) {
     debug_assert!(rows.n_rows() <= TILE && rows.n_features() == bank.n_features);
     let (d, n, cells) = (bank.n_features, rows.n_rows(), strided(rows));
-    s.missing = rows.any_missing();
+    tile::load(s.isa, cells, n, d, &mut s.tile);
+    s.missing = tile::any_nan(s.isa, &s.tile[..n.next_multiple_of(s.isa.block()) * d]);
     if bank.structure.layout() == Layout::Diagonal {
-        tile::load(s.isa, cells, n, d, &mut s.tile);
         for k in 0..bank.n_components {
             let block = bank.structure.block_of(k) * d;
             let (inverse, log) = (&bank.factors.inverse[block..][..d], &bank.factors.log[block..][..d]);
@@ -88,7 +101,14 @@ pub(super) fn log_density(bank: &Gaussian, rows: Rows<'_>, s: &mut Scratch, out:
         return;
     }
     if !s.missing {
-        tile::load(s.isa, cells, n, d, &mut s.tile);
+        let features = bank.factors.features.as_ref();
+        s.features = features.is_some_and(|f| features::within(s.isa, &s.tile, n, d, f.limit));
+        if let Some(polynomials) = features.and_then(|f| f.polynomials.as_ref())
+            && s.features
+        {
+            features::log_densities(s.isa, &s.tile, n, polynomials, out);
+            return;
+        }
         if let Some(shared) = &bank.factors.shared {
             s.make_room(d);
             kernel::whiten(
@@ -154,11 +174,27 @@ pub(super) fn accumulate(bank: &Gaussian, rows: Rows<'_>, resp: &[f64], s: &mut 
         }
         return;
     }
+    let about_0 = bank.factors.features.is_some();
     if !s.missing {
+        s.dense.clear();
         for k in 0..bank.n_components {
             let weights = &resp[k * TILE..][..n];
+            if s.features {
+                let (weight, rows) = moments::sum_and_count(s.isa, weights);
+                // Rows without responsibility cost the other kernel nothing.
+                if 2 * rows >= n {
+                    stats.weight[k] += weight;
+                    s.dense.push(k as u16);
+                    continue;
+                }
+            }
             let (first, second) = stats.component_mut(k);
-            stats.weight[k] += add_moments!(s, tile, cells, weights, bank.mean(k), first, second);
+            let pivot = if about_0 { &s.origin } else { bank.mean(k) };
+            stats.weight[k] += add_moments!(s, tile, cells, weights, pivot, first, second);
+        }
+        let Scratch { isa, tile, dense, products, .. } = s;
+        if !dense.is_empty() {
+            features::moments(*isa, tile, n, d, resp, dense, products, &mut stats.first, &mut stats.second);
         }
         return;
     }
@@ -179,8 +215,11 @@ pub(super) fn accumulate(bank: &Gaussian, rows: Rows<'_>, resp: &[f64], s: &mut 
             factors.complete(s.isa, &block, n, &s.tile, &s.mean, &mut s.completed);
             tile::unload(s.isa, &s.completed, n, d, &mut s.rows);
             let cells = Strided { values: &s.rows, stride: d };
+            if about_0 {
+                s.pivot.iter_mut().zip(bank.mean(k)).for_each(|(p, m)| *p = -m);
+            }
             let (first, second) = stats.component_mut(k);
-            let weight = add_moments!(s, completed, cells, &s.resp[..n], &s.origin, first, second);
+            let weight = add_moments!(s, completed, cells, &s.resp[..n], &s.pivot, first, second);
             factors.add_conditional_covariance(&block, weight, second);
             stats.weight[k] += weight;
         }

@@ -5,6 +5,7 @@
 //! further structure (mclust's fourteen) is one more file beside `structure.rs`'s four rules.
 
 mod density;
+mod features;
 mod floor;
 mod missing;
 mod regression;
@@ -58,6 +59,8 @@ struct Factors {
     whitening: Vec<Whitening>,
     /// `tied`: the one covariance applied to rows and means alike.
     shared: Option<shared::Shared>,
+    /// Full layout: quadratic features, where they pay and are safe.
+    features: Option<features::Features>,
     /// Full layout: log-density at the mean, one per block; diagonal layout: ln(2πσ²), one per variance.
     log: Vec<f64>,
 }
@@ -228,6 +231,7 @@ impl Gaussian {
                 let inverses = f.inverse.chunks_exact(len);
                 f.whitening = inverses.map(|inverse| Whitening::new(Isa::detect(), inverse, d)).collect();
                 self.factors.shared = shared::Shared::new(self);
+                self.factors.features = features::Features::new(self);
             }
         }
         Ok(())
@@ -310,7 +314,9 @@ impl Emission for Gaussian {
     }
 
     fn empty_stats(&self) -> Moments {
-        Moments::new(self.structure.layout(), self.n_features, self.means.clone())
+        // Quadratic features are sums about 0.
+        let pivot = if self.factors.features.is_some() { vec![0.0; self.means.len()] } else { self.means.clone() };
+        Moments::new(self.structure.layout(), self.n_features, pivot)
     }
 
     fn scratch(&self) -> Scratch {
