@@ -6,6 +6,7 @@ built from this repository; Armadillo as a process that times itself (armadillo.
 Armadillo are installed). Every table prints as it grows; Ctrl-C prints what there is.
 """
 import importlib
+import signal
 import sys
 
 import common
@@ -35,6 +36,7 @@ def main():
     import tools  # numpy comes with it, and must not before `prepare()`
 
     tools.describe()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a time limit, too, ends with the tables
     try:
         for part in wanted:
             importlib.import_module(part.replace("-", "_")).main(args)
