@@ -59,8 +59,10 @@ def per_iteration(problem, names, args, limit=60.0):
                 best[who, position] = min(best.get((who, position), (np.inf, 0)), (run.seconds, run.iterations))
     for who in counts:
         (few, did_few), (many, did_many) = best[who, 0], best[who, 1]
-        if did_many > did_few and many > few:  # else too short to be timed
+        if did_many > did_few and many > few:
             seconds[who] = (many - few) / (did_many - did_few)
+        else:
+            print(f"no time: {who} at {common.name(*problem.sizes)}: {did_few} iterations took {few:.3g} s, {did_many} took {many:.3g} s", flush=True)
     return seconds, value
 
 
