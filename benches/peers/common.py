@@ -5,18 +5,23 @@ Import this module before numpy: `prepare()` may start the script again inside i
 import argparse
 import hashlib
 import json
+import math
 import os
 import platform
 import subprocess
 import sys
 import tempfile
+import time
 import venv
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 REPO = HERE.parent.parent
 REQUIREMENTS = HERE / "requirements.txt"
+# Packages of requirements.txt that exist for x86-64 only; the benches go without them elsewhere.
+ONEDAL = ("daal", "scikit-learn-intelex", "tbb")
 
 # Runs a command and says on stderr's last line how long it took and its peak resident memory. It is a process of its
 # own because Linux counts the memory of the process that starts a child as the child's until the child begins.
@@ -31,47 +36,68 @@ MEASURE = (
 )
 
 
-def prepare(description, *flags):
-    """Parse the arguments all benches have, and switches; make and enter the virtual environment if this Python lacks a package."""
+def prepare(description, flags=(), binary=False):
+    """Parse the arguments all benches have, and switches; make and enter the virtual environment where this Python is not it."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("binary", nargs="?", help="mixtura (default: target/release/mixtura, built if missing)")
+    if binary:
+        parser.add_argument("binary", nargs="?", help="mixtura (default: target/release/mixtura, built if missing)")
     parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds of each timing; the best counts")
-    parser.add_argument("--only", help="comma-separated parts to run (default: all)")
-    for flag in flags:
-        parser.add_argument(flag, action="store_true")
+    parser.add_argument("--only", help="comma-separated names to run (default: all)")
+    parser.add_argument("--limit", type=float, metavar="SECONDS", help="leave a peer out where it would need longer (default: by part)")
+    parser.add_argument("--here", action="store_true", help="use this Python and the packages it has; make and build nothing")
+    for flag, text in flags:
+        parser.add_argument(flag, action="store_true", help=text)
     args = parser.parse_args()
-    if not packages_present():
+    if not args.here:
         enter_venv()
-    args.binary = find_binary(args.binary)
+    if binary:
+        args.binary = find_binary(args.binary)
+        describe_binary(args.binary)
+    args.rounds = max(args.rounds, 1)
     args.only = args.only.split(",") if args.only else None
-    describe_machine(args.binary)
+    describe_machine()
     return args
 
 
-def packages_present():
+def missing_packages():
+    """The lines of requirements.txt that this Python does not have."""
+    missing = []
     for line in REQUIREMENTS.read_text().split():
         name, version = line.split("==")
         try:
             if metadata.version(name) != version:
-                return False
+                missing.append(line)
         except metadata.PackageNotFoundError:
-            return False
-    return True
+            missing.append(line)
+    return missing
+
+
+def cache():
+    """The folder for what is made once."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return folder if os.access(folder if folder.exists() else folder.parent, os.W_OK) else Path(tempfile.gettempdir())
 
 
 def enter_venv():
+    """Go on in the virtual environment of requirements.txt, made if it is not there."""
+    if not missing_packages():
+        return
     if os.environ.get("MIXTURA_PEERS_VENV"):
-        sys.exit("the virtual environment lacks a package of " + str(REQUIREMENTS))
+        lacking = [line for line in missing_packages() if not line.startswith(ONEDAL)]
+        if lacking:
+            sys.exit(f"the virtual environment lacks {', '.join(lacking)}: delete {sys.prefix}")
+        return
     key = hashlib.sha256(REQUIREMENTS.read_bytes() + platform.python_version().encode()).hexdigest()[:12]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    if not os.access(cache if cache.exists() else cache.parent, os.W_OK):
-        cache = Path(tempfile.gettempdir())
-    folder = cache / ("mixtura-peers-" + key)
+    folder = cache() / ("mixtura-peers-" + key)
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not (folder / "complete").exists():
         print("making", folder, file=sys.stderr)
         venv.create(folder, clear=True, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "-r", REQUIREMENTS], check=True)
+        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        lines = REQUIREMENTS.read_text().split()
+        subprocess.run([*pip, *(line for line in lines if not line.startswith(ONEDAL))], check=True)
+        if subprocess.run([*pip, *lines]).returncode != 0:
+            print("oneDAL could not be installed: it is left out", file=sys.stderr)
         (folder / "complete").touch()
     os.environ["MIXTURA_PEERS_VENV"] = "1"
     os.execv(python, [str(python), *sys.argv])
@@ -92,7 +118,13 @@ def find_binary(given):
     return str(binary.resolve())
 
 
-def describe_machine(binary):
+def describe_binary(binary):
+    sha = hashlib.sha256(Path(binary).read_bytes()).hexdigest()[:12]
+    version = subprocess.run([binary, "--version"], capture_output=True, text=True).stdout.strip()
+    print(f"the command: {version} (sha256 {sha}…)")
+
+
+def describe_machine():
     model = platform.processor()
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
@@ -101,9 +133,7 @@ def describe_machine(binary):
                 break
     except OSError:
         pass
-    sha = hashlib.sha256(Path(binary).read_bytes()).hexdigest()[:12]
-    version = subprocess.run([binary, "--version"], capture_output=True, text=True).stdout.strip()
-    print(f"{version} (sha256 {sha}…), Python {platform.python_version()},",
+    print(f"{time.strftime('%Y-%m-%d %H:%M')}, Python {platform.python_version()},",
           ", ".join(f"{p} {metadata.version(p)}" for p in ("scikit-learn", "numpy", "scipy")))
     print(f"CPU {model}, {os.cpu_count()} cores seen, load {load()}", flush=True)
 
@@ -122,18 +152,46 @@ def fit(binary, *arguments):
     return json.loads(done.stdout), float(seconds), int(peak) * (1 if sys.platform == "darwin" else 1024)
 
 
-def overlapping(n, d, k):
-    """K overlapping Gaussians with random covariances; the start's means are K random rows."""
+def overlapping(n, d, k, clusters=None):
+    """Overlapping Gaussians with random covariances, K of them unless said; the start's means are K random rows."""
     import numpy as np  # not before `prepare()`
 
     rng = np.random.Generator(np.random.PCG64(20261121))
     x = np.empty((n, d))
-    labels = rng.integers(k, size=n)
-    for j in range(k):
+    clusters = clusters or k
+    labels = rng.integers(clusters, size=n)
+    for j in range(clusters):
         rows = np.flatnonzero(labels == j)
         factor = np.eye(d) + 0.3 * rng.standard_normal((d, d)) / np.sqrt(d)
         x[rows] = rng.standard_normal((len(rows), d)) @ factor + 1.5 * rng.standard_normal(d)
     return x, x[rng.choice(n, k, replace=False)]
+
+
+def name(n, d, k):
+    """What `--only` calls a point: 1e5x8k32."""
+    power = math.log10(n)
+    return f"{f'1e{round(power)}' if power == round(power) else n}x{d}k{k}"
+
+
+def title(n, d, k):
+    return f"{n:,} × {d}, K = {k}"
+
+
+@contextmanager
+def growing_table(header):
+    """A Markdown table: `with growing_table(header) as add: add(cell, …)`. Each row is printed at once, and the whole at the
+    end, however the end came."""
+    rows = []
+
+    def add(*cells):
+        rows.append(cells)
+        print("done:", *cells, sep="  ", flush=True)
+
+    try:
+        yield add
+    finally:
+        if rows:
+            table(header, rows)
 
 
 def table(header, rows):

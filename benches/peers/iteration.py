@@ -1,134 +1,109 @@
-"""Time of one EM iteration and peak memory: mixtura against scikit-learn, full covariance, same data, same start.
+"""Time of one EM iteration of every tool, over rows, columns and components.
 
-Usage: python iteration.py [BINARY] [--rounds 3] [--only 1e6x8k8,…]
-
-Both begin at equal weights, K random rows as means and identity covariances, take exactly n EM iterations with 1e-6 added to
-every variance, and must then have the same log-likelihood (relative 1e-8). The time of an iteration is the difference of
-two runs with different n, divided by the difference, so that reading the data and the last pass cancel. The runs are
-interleaved; the shortest of all rounds counts for each n. Plain EM on both sides (`--algorithm em`).
+All begin at equal weights, K random rows as means and unit covariances, and take exactly n iterations of plain EM. The time of
+an iteration is the difference of two fits with different n over the difference of what they did, so that what is done once
+cancels; runs are interleaved, the shortest of all rounds counts. After three iterations all must have the same log-likelihood.
 """
 import common
-
-ARGS = common.prepare(__doc__.split("\n")[0])
-
-import json
-import subprocess
-import sys
-import tempfile
-import time
-import warnings
-from contextlib import nullcontext
-from pathlib import Path
-
 import numpy as np
-from sklearn.mixture import GaussianMixture
-from threadpoolctl import threadpool_info, threadpool_limits
+import tools
 
-warnings.simplefilter("ignore")
-# name: rows, columns, components, the two iteration counts
-CASES = {
-    "1e4x2k3": (10_000, 2, 3, 20, 320),
-    "1e5x8k32": (100_000, 8, 32, 3, 13),
-    "1e5x32k8": (100_000, 32, 8, 3, 13),
-    "1e6x8k8": (1_000_000, 8, 8, 2, 8),
-}
-
-
-def sklearn_fit(x, means, iterations, threads):
-    n, d = x.shape
-    k = len(means)
-    model = GaussianMixture(
-        k, covariance_type="full", tol=0.0, reg_covar=1e-6, max_iter=iterations, weights_init=np.full(k, 1 / k),
-        means_init=means, precisions_init=np.broadcast_to(np.eye(d), (k, d, d)).copy(), init_params="random_from_data",
-        random_state=0)
-    with threadpool_limits(threads, "blas") if threads else nullcontext():
-        begin = time.perf_counter()
-        model.fit(x)
-        seconds = time.perf_counter() - begin
-    assert model.n_iter_ == iterations, (model.n_iter_, iterations)
-    return model, seconds
+ROWS, COLUMNS, COMPONENTS = (10_000, 100_000, 1_000_000), (1, 2, 8, 16, 32, 64, 128), (3, 8, 32, 128)
+# What a default run takes from the grid: every column count at 100,000 rows, and some of the rest.
+SHORT = {(100_000, d, k) for d in COLUMNS for k in (8, 32)} | {(10_000, 2, 3), (10_000, 8, 8), (1_000_000, 8, 8), (100_000, 2, 128)}
+TINY = [(1_000, 2, 3), (500, 8, 3)]
+MOST_FLOPS = 2e10
+# A fit that is timed should last about this many seconds.
+LONG_ENOUGH = 0.5
+# The tools' log-likelihoods of the first rows are compared after three iterations. scikit-learn's sums run in another order:
+# 1e-8 leaves eight digits for that. The others keep variances up in their own way (a floor in place of 1e-6 added, or only
+# where a matrix is singular), which changes variances near 1 by about 1e-6: theirs are printed only.
+CHECK_ITERATIONS, JUDGED_ROWS, SAME = 3, 100_000, 1e-8
 
 
-SKLEARN_MEMORY = """
-import sys, numpy as np
-from pathlib import Path
-from sklearn.mixture import GaussianMixture
-def peak():
-    return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) * 1024
-x = np.load(sys.argv[1])
-k, d, before = int(sys.argv[2]), x.shape[1], peak()
-GaussianMixture(k, tol=0.0, max_iter=3, weights_init=np.full(k, 1 / k), means_init=x[:k],
-                precisions_init=np.stack([np.eye(d)] * k), init_params="random_from_data").fit(x)
-print(before, peak())
-"""
+def grid(most_flops):
+    """The grid's points of at most so many multiplications and additions, the cheap ones first."""
+    points = [(n, d, k) for n in ROWS for d in COLUMNS for k in COMPONENTS if 2 * n * k * d * d <= most_flops]
+    return sorted(points, key=lambda p: p[0] * p[2] * (p[1] ** 2 + 8 * p[1] + 20))
 
 
-def sklearn_memory(path, k):
-    """Peak resident memory of a fresh process: after it loaded the file, and after its fit."""
-    if not Path("/proc/self/status").exists():
-        return None
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", SKLEARN_MEMORY, str(path), str(k)], capture_output=True, text=True, check=True)
-    return tuple(map(int, done.stdout.split()))
+def chosen(args, points, whole=True):
+    """The points that the arguments ask for; `whole`: all of them unless `--only` says which."""
+    if args.only:
+        return [p for p in points if common.name(*p) in args.only]
+    return TINY if args.test else [p for p in points if whole or p in SHORT]
 
 
-def main():
-    blas = ", ".join(f"{i['internal_api']} {i['version']} ({i['num_threads']} threads)" for i in threadpool_info() if i["user_api"] == "blas")
-    print("BLAS of scikit-learn:", blas)
-    rows, notes = [], []
-    with tempfile.TemporaryDirectory(prefix="mixtura-peers-") as folder:
-        for name, (n, d, k, few, many) in CASES.items():
-            if ARGS.only and name not in ARGS.only:
-                continue
-            x, means = common.overlapping(n, d, k)
-            path, start = Path(folder) / "data.npy", Path(folder) / "start.json"
-            np.save(path, x)
-            start.write_text(json.dumps({
-                "n_components": k, "covariance": "full", "columns": [f"x{j + 1}" for j in range(d)],
-                "weights": [1 / k] * k, "means": means.tolist(), "covariances": [np.eye(d).tolist()] * k}))
-
-            def mixtura(iterations, *more):
-                out, seconds, peak = common.fit(
-                    ARGS.binary, path, "-k", k, "--covariance", "full", "--init", f"params={start}", "--algorithm", "em",
-                    "--tolerance", 0, "--reg-covar", 1e-6, "--max-iter", iterations, *more)
-                assert out["iterations"] == iterations, (out["iterations"], iterations, out["status"])
-                return out["log_likelihood"], seconds, peak
-
-            best, value, peaks = {}, {}, []
-            before = common.load()
-            for _ in range(max(ARGS.rounds, 1)):
-                for iterations in (few, many):
-                    for who in ("mixtura", "mixtura 1", "sklearn", "sklearn 1"):
-                        if who.startswith("mixtura"):
-                            ll, seconds, peak = mixtura(iterations, *(("--threads", 1) if who.endswith("1") else ()))
-                            peaks.append(peak)
-                        else:
-                            model, seconds = sklearn_fit(x, means, iterations, 1 if who.endswith("1") else None)
-                            ll = None
-                            if (who, iterations) not in value:
-                                ll = model.score(x) * n
-                        if ll is not None:
-                            value[who, iterations] = ll
-                        best[who, iterations] = min(best.get((who, iterations), np.inf), seconds)
-            per = {w: (best[w, many] - best[w, few]) / (many - few) for w in ("mixtura", "mixtura 1", "sklearn", "sklearn 1")}
-            apart = max(abs(value[w, i] - value["sklearn", i]) / abs(value["sklearn", i]) for w, i in value)
-            assert apart < 1e-8, f"{name}: log-likelihoods differ by {apart:.2g} relative"
-            ms = lambda w: f"{per[w] * 1e3:.3g}"
-            rows.append([f"{n:,} × {d}, K = {k}", ms("mixtura"), ms("sklearn"), f"{per['sklearn'] / per['mixtura']:.1f}", ms("mixtura 1"),
-                         ms("sklearn 1"), f"{per['sklearn 1'] / per['mixtura 1']:.1f}", f"{apart:.0e}", f"{before} → {common.load()}"])
-            print("done:", *rows[-1], sep="  ", flush=True)
-            peak, size = max(peaks), x.nbytes
-            notes.append((name, peak, size, None))
-            if name == "1e6x8k8":
-                notes[-1] = (name, peak, size, sklearn_memory(path, k))
-    common.table(["data", "mixtura, ms", "scikit-learn, ms", "ratio", "mixtura 1 thread, ms", "scikit-learn 1 BLAS thread, ms", "ratio",
-                  "relative difference of log-likelihood", "load before → after"], rows)
-    for name, peak, size, other in notes:
-        if size >= 32e6:
-            print(f"peak memory of `mixtura fit`, {name}: {peak / 1e6:.1f} MB = {peak / size:.3f} × the data's {size / 1e6:.1f} MB", end="")
-            print(f"; scikit-learn: {other[1] / 1e6:.1f} MB = {other[1] / size:.2f} × (before the fit {other[0] / 1e6:.1f} MB)" if other else "")
-            if size >= 64e6:
-                assert peak < 1.3 * size, "more than 1.3 times the data"
+def per_iteration(problem, names, args, limit=60.0):
+    """Seconds of an iteration, and log-likelihood after three, of those who can do it; a peer that needs more than `limit` is left out."""
+    seconds, value, best, counts = {}, {}, {}, {}
+    for who in names:
+        if who.startswith("scikit") and tools.scikit_seconds(*problem.sizes) * 4 * args.rounds > (args.limit or limit):
+            continue
+        run = tools.attempt(who, tools.TOOLS[who], problem, CHECK_ITERATIONS)
+        if run is None:
+            continue
+        judged = tools.attempt(f"log-likelihood of {who}", tools.log_likelihood, problem.x[:JUDGED_ROWS], run, problem.covariance)
+        if judged is None:
+            continue
+        value[who] = judged
+        guess = max(run.seconds / (CHECK_ITERATIONS + 1), 1e-6)
+        counts[who] = (1, 1 + int(np.clip((0.01 if args.test else LONG_ENOUGH) / guess, 2, 300)))
+    for _ in range(args.rounds):
+        for position in (0, 1):
+            for who in list(counts):
+                run = tools.attempt(who, tools.TOOLS[who], problem, counts[who][position])
+                if run is None:
+                    del counts[who]
+                    continue
+                best[who, position] = min(best.get((who, position), (np.inf, 0)), (run.seconds, run.iterations))
+    for who in counts:
+        (few, did_few), (many, did_many) = best[who, 0], best[who, 1]
+        if did_many > did_few and many > few:
+            seconds[who] = (many - few) / (did_many - did_few)
+        else:
+            print(f"no time: {who} at {common.name(*problem.sizes)}: {did_few} iterations took {few:.3g} s, {did_many} took {many:.3g} s", flush=True)
+    return seconds, value
 
 
-if __name__ == "__main__":
-    main()
+def apart(value):
+    """The largest relative difference of a log-likelihood from mixtura's: scikit-learn's, and that of the others."""
+    far = {who: abs(v / value["mixtura"] - 1) for who, v in value.items() if who != "mixtura"}
+    pair = [max((f for who, f in far.items() if who.startswith("scikit") == s), default=None) for s in (True, False)]
+    return " / ".join("–" if f is None else f"{f:.0e}" for f in pair)
+
+
+def main(args):
+    for width in (np.float64, np.float32) if args.all or args.test else (np.float32,) if args.float32 else (np.float64,):
+        one_width(args, width)
+
+
+def one_width(args, width):
+    print(f"\n## Time of one EM iteration, full covariance, {np.dtype(width).itemsize * 8}-bit rows")
+    peers = [who for who in tools.TOOLS if who != "mixtura"]
+    ratios = {who: [] for who in peers}
+    header = ["data", "mixtura, ms", "GFLOP/s", *(f"{w}, ms (ratio)" for w in peers),
+              f"log-likelihood after {CHECK_ITERATIONS}, relative difference: scikit-learn / others", "load before → after"]
+    try:
+        with common.growing_table(header) as add:
+            for point in chosen(args, grid(MOST_FLOPS), args.whole or args.all):
+                n, d, k = point
+                x, means = common.overlapping(*point)
+                before = common.load()
+                seconds, value = per_iteration(tools.Problem(x.astype(width, copy=False), means), tools.TOOLS, args)
+                if "mixtura" not in seconds:
+                    continue
+                mine = seconds["mixtura"]
+                for who in peers:
+                    if who in seconds:
+                        ratios[who].append(seconds[who] / mine)
+                others = [f"{seconds[w] * 1e3:.3g} ({seconds[w] / mine:.1f})" if w in seconds else "–" for w in peers]
+                add(common.title(*point), f"{mine * 1e3:.3g}", f"{2 * n * k * d * d / mine / 1e9:.0f}", *others, apart(value),
+                    f"{before} → {common.load()}")
+                # The same start, the same data, the same number of iterations: the same result, or nothing here means anything.
+                if width is np.float64 and not all(abs(v / value["mixtura"] - 1) <= SAME for w, v in value.items() if w.startswith("scikit")):
+                    tools.failed.append(f"{common.name(*point)}: scikit-learn's log-likelihood is another: {value}")
+    finally:
+        for who, all_of in ratios.items():
+            if all_of:
+                print(f"{who}: {len(all_of)} points, ratio smallest {min(all_of):.2f}, median {np.median(all_of):.2f}, largest {max(all_of):.1f}")

@@ -8,7 +8,7 @@ mixtura with its default threads.
 """
 import common
 
-ARGS = common.prepare(__doc__.split("\n")[0])
+ARGS = common.prepare(__doc__.split("\n")[0], binary=True)
 
 import json
 import math
