@@ -219,14 +219,20 @@ fn vector<S: Simd>(from: &[f64], at: usize) -> S::V {
     S::load(unsafe { from.get_unchecked(at..at + S::LANES) })
 }
 
-/// Σ r φ of `T` features over all rows, for every member of a group: one vector per feature, members along the lanes.
-/// `QUADRATIC`: the features are x_i x_j for `pairs` (i, j), else x_i.
+/// What [`sums`] takes for features of pairs (i, j).
+const LINEAR: u8 = 0; // x_i
+const ONE_COLUMN: u8 = 1; // x_i x_j, j the same for all
+const PRODUCTS: u8 = 2; // x_i x_j
+
+/// Σ r φ of `T` features over all rows, for every member of a group: one vector per feature, members along the lanes, at
+/// the features' places in `to`.
 #[inline(always)]
-fn sums<S: Simd, const C: usize, const G: usize, const T: usize, const QUADRATIC: bool>(
+fn sums<S: Simd, const C: usize, const G: usize, const T: usize, const KIND: u8>(
     tile: &[f64],
     dim: usize,
     resp: &[f64],
     pairs: [(usize, usize); T],
+    places: [usize; T],
     to: &mut [f64],
 ) {
     let (block, width) = (C * S::LANES, S::LANES);
@@ -236,11 +242,15 @@ fn sums<S: Simd, const C: usize, const G: usize, const T: usize, const QUADRATIC
     for b in 0..blocks {
         for v in 0..C {
             let mut feature = [S::splat(0.0); T];
+            let column = |j: usize| (b * dim + j) * block + v * width;
+            let shared = vector::<S>(tile, column(pairs[0].1));
             for t in 0..T {
-                feature[t] = vector::<S>(tile, (b * dim + pairs[t].0) * block + v * width);
-                if QUADRATIC {
-                    feature[t] = S::mul(feature[t], vector::<S>(tile, (b * dim + pairs[t].1) * block + v * width));
-                }
+                feature[t] = vector::<S>(tile, column(pairs[t].0));
+                feature[t] = match KIND {
+                    LINEAR => feature[t],
+                    ONE_COLUMN => S::mul(shared, feature[t]),
+                    _ => S::mul(feature[t], vector::<S>(tile, column(pairs[t].1))),
+                };
             }
             for g in 0..G {
                 let r = vector::<S>(resp, ((b * C + v) * G + g) * width);
@@ -253,7 +263,7 @@ fn sums<S: Simd, const C: usize, const G: usize, const T: usize, const QUADRATIC
     for t in 0..T {
         let mut members = [S::splat(0.0); MOST];
         members[..G].copy_from_slice(&acc[t]);
-        S::store(&mut to[t * width..], S::sum_each(&members));
+        S::store(&mut to[places[t] * width..], S::sum_each(&members));
     }
 }
 
@@ -307,35 +317,44 @@ fn moments_of<S: Simd, const C: usize, const G: usize>(
     let packed = &mut packed[..n.div_ceil(block) * block * G];
     pack::<S, C, G>(resp, members, n, packed);
 
-    let mut j = 0;
-    while j < dim {
-        let to = &mut results[j * width..];
+    let same = |j: usize| (j, j);
+    for j in (0..dim).step_by(3) {
+        let to = &mut *results;
         match dim - j {
-            1 => sums::<S, C, G, 1, false>(tile, dim, packed, [(j, j)], to),
-            2 => sums::<S, C, G, 2, false>(tile, dim, packed, [(j, j), (j + 1, j + 1)], to),
-            _ => sums::<S, C, G, 3, false>(tile, dim, packed, [(j, j), (j + 1, j + 1), (j + 2, j + 2)], to),
+            1 => sums::<S, C, G, 1, LINEAR>(tile, dim, packed, [same(j)], [j], to),
+            2 => sums::<S, C, G, 2, LINEAR>(tile, dim, packed, [same(j), same(j + 1)], [j, j + 1], to),
+            _ => {
+                let columns = [same(j), same(j + 1), same(j + 2)];
+                sums::<S, C, G, 3, LINEAR>(tile, dim, packed, columns, [j, j + 1, j + 2], to);
+            }
         }
-        j += 3;
     }
     scatter::<S>(results, members, dim, first);
 
-    let len = packed_len(dim);
-    let (mut f, mut next) = (0, (0, 0));
-    while f < len {
-        let mut pairs = [(0, 0); 3];
-        for pair in &mut pairs[..3.min(len - f)] {
-            *pair = next;
-            next = if next.1 < next.0 { (next.0, next.1 + 1) } else { (next.0 + 1, 0) };
+    // Three lines of the triangle at a time, and along them one column after the other: the three stay in the nearest cache.
+    for i in (0..dim).step_by(3) {
+        let (a, b, c) = (i, i + 1, i + 2);
+        for j in 0..=i {
+            let to = &mut *results;
+            match dim - i {
+                1 => sums::<S, C, G, 1, ONE_COLUMN>(tile, dim, packed, [(a, j)], [at(a, j)], to),
+                2 => sums::<S, C, G, 2, ONE_COLUMN>(tile, dim, packed, [(a, j), (b, j)], [at(a, j), at(b, j)], to),
+                _ => {
+                    let places = [at(a, j), at(b, j), at(c, j)];
+                    sums::<S, C, G, 3, ONE_COLUMN>(tile, dim, packed, [(a, j), (b, j), (c, j)], places, to);
+                }
+            }
         }
-        let to = &mut results[f * width..];
-        match len - f {
-            1 => sums::<S, C, G, 1, true>(tile, dim, packed, [pairs[0]], to),
-            2 => sums::<S, C, G, 2, true>(tile, dim, packed, [pairs[0], pairs[1]], to),
-            _ => sums::<S, C, G, 3, true>(tile, dim, packed, pairs, to),
+        match dim - i {
+            1 => {}
+            2 => sums::<S, C, G, 1, PRODUCTS>(tile, dim, packed, [(b, b)], [at(b, b)], results),
+            _ => {
+                let places = [at(b, b), at(c, b), at(c, c)];
+                sums::<S, C, G, 3, PRODUCTS>(tile, dim, packed, [(b, b), (c, b), (c, c)], places, results);
+            }
         }
-        f += 3;
     }
-    scatter::<S>(results, members, len, second);
+    scatter::<S>(results, members, packed_len(dim), second);
 }
 
 #[inline(always)]
