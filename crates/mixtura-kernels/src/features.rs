@@ -312,7 +312,7 @@ fn moments_of<S: Simd, const C: usize, const G: usize>(
     first: &mut [f64],
     second: &mut [f64],
 ) {
-    let (block, width) = (C * S::LANES, S::LANES);
+    let block = C * S::LANES;
     let (packed, results) = work.split_at_mut(MOST * TILE);
     let packed = &mut packed[..n.div_ceil(block) * block * G];
     pack::<S, C, G>(resp, members, n, packed);
