@@ -1,21 +1,51 @@
 //! Responsibilities and log-normalisers of a tile: log-sum-exp over components, rows along the lanes.
 
+use std::ops::Range;
+
 use crate::TILE;
 use crate::exp::{LOWEST, exp, log};
-use crate::simd::{Simd, kernel};
+use crate::simd::{MAX_BLOCK, Simd, kernel};
 
 #[inline(always)]
 fn softmax_body<S: Simd>(logs: &mut [f64], n: usize, log_weights: &[f64], lowest: f64, out: &mut [f64]) {
     match S::ROWS {
-        2 => blocks::<S, 2>(logs, n, log_weights, lowest, out),
-        _ => blocks::<S, 3>(logs, n, log_weights, lowest, out),
-    }
+        2 => blocks::<S, 2, true>(logs, 0..n, log_weights, lowest, out),
+        _ => blocks::<S, 3, true>(logs, 0..n, log_weights, lowest, out),
+    };
 }
 
 #[inline(always)]
-fn blocks<S: Simd, const C: usize>(logs: &mut [f64], n: usize, log_weights: &[f64], lowest: f64, out: &mut [f64]) {
+fn softmax_total_body<S: Simd>(logs: &mut [f64], n: usize, log_weights: &[f64], lowest: f64) -> f64 {
+    let block = S::ROWS * S::LANES;
+    let whole = n / block * block;
+    let mut last = [0.0; MAX_BLOCK];
+    let (total, _) = match S::ROWS {
+        2 => (
+            blocks::<S, 2, false>(logs, 0..whole, log_weights, lowest, &mut []),
+            blocks::<S, 2, true>(logs, whole..n, log_weights, lowest, &mut last),
+        ),
+        _ => (
+            blocks::<S, 3, false>(logs, 0..whole, log_weights, lowest, &mut []),
+            blocks::<S, 3, true>(logs, whole..n, log_weights, lowest, &mut last),
+        ),
+    };
+    total + last[..n - whole].iter().sum::<f64>()
+}
+
+/// Writes the log-normalisers of the rows from the first on (`EACH`), or returns their sum: the log of a product of sums
+/// between 1 and K, one for every block of a tile, which cannot overflow.
+#[inline(always)]
+fn blocks<S: Simd, const C: usize, const EACH: bool>(
+    logs: &mut [f64],
+    rows: Range<usize>,
+    log_weights: &[f64],
+    lowest: f64,
+    out: &mut [f64],
+) -> f64 {
     let (block, lowest) = (C * S::LANES, S::splat(lowest.max(LOWEST)));
-    for row in (0..n).step_by(block) {
+    let (mut tops, mut product) = ([S::splat(0.0); C], [S::splat(1.0); C]);
+    let first = rows.start;
+    for row in rows.step_by(block) {
         let mut largest = [S::splat(f64::NEG_INFINITY); C];
         for (k, &lw) in log_weights.iter().enumerate() {
             let line = &logs[k * TILE + row..][..block];
@@ -45,11 +75,25 @@ fn blocks<S: Simd, const C: usize>(logs: &mut [f64], n: usize, log_weights: &[f6
             }
         }
         for c in 0..C {
-            // A sum that is not a number must stay one: its exponent and mantissa need not say so.
-            let l = S::if_nan(total[c], total[c], log::<S>(total[c]));
-            S::store(&mut out[row + c * S::LANES..], S::add(largest[c], l));
+            if EACH {
+                S::store(&mut out[row - first + c * S::LANES..], S::add(largest[c], log_or_nan::<S>(total[c])));
+            } else {
+                tops[c] = S::add(tops[c], largest[c]);
+                product[c] = S::mul(product[c], total[c]);
+            }
         }
     }
+    let mut sum = S::splat(0.0);
+    for c in 0..C {
+        sum = S::add(sum, S::add(tops[c], log_or_nan::<S>(product[c])));
+    }
+    S::sum(sum)
+}
+
+/// A sum that is not a number must stay one: its exponent and mantissa need not say so.
+#[inline(always)]
+fn log_or_nan<S: Simd>(x: S::V) -> S::V {
+    S::if_nan(x, x, log::<S>(x))
 }
 
 kernel! {
@@ -64,6 +108,12 @@ kernel! {
     pub fn softmax(logs: &mut [f64], n: usize, log_weights: &[f64], lowest: f64, out: &mut [f64]) = softmax_body
 }
 
+kernel! {
+    /// As [`softmax`], but returns the sum over the rows of log Σ exp: one logarithm in place of one per row. Not a number where
+    /// a row gives NaN responsibilities.
+    pub fn softmax_total(logs: &mut [f64], n: usize, log_weights: &[f64], lowest: f64) -> f64 = softmax_total_body
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,9 +126,13 @@ mod tests {
             for isa in Isa::available() {
                 let mut logs = vec![f64::NAN; k * TILE];
                 for c in 0..k { for t in 0..n { logs[c * TILE + t] = raw[t * 6 + c]; } }
-                let mut out = vec![0.0; TILE];
+                let (mut out, mut again) = (vec![0.0; TILE], logs.clone());
                 softmax(isa, &mut logs, n, &lw[..k], lowest, &mut out);
+                let total = softmax_total(isa, &mut again, n, &lw[..k], lowest);
+                // 60 terms of up to 909: some 10 roundings of their sum.
+                prop_assert!((total - out[..n].iter().sum::<f64>()).abs() < 1e-10);
                 for t in 0..n {
+                    (0..k).for_each(|c| assert_eq!(logs[c * TILE + t].to_bits(), again[c * TILE + t].to_bits()));
                     let row: Vec<f64> = (0..k).map(|c| raw[t * 6 + c] + lw[c]).collect();
                     let top = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
                     let total: f64 = row.iter().map(|v| (v - top).exp()).sum();
@@ -109,6 +163,12 @@ mod tests {
                 isa.name()
             );
             assert_eq!((out[2], logs[2]), (-1e300, 0.5));
+            for (bad, n) in [(0, 24), (30, 50), (49, 50)] {
+                let mut logs = vec![0.0; 2 * TILE];
+                (logs[bad], logs[TILE + bad]) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
+                assert!(softmax_total(isa, &mut logs, n, &[0.0, 0.0], LOWEST).is_nan());
+                assert_eq!((logs[bad].is_nan(), logs[bad + 1]), (true, 0.5));
+            }
         }
     }
 }

@@ -1,7 +1,11 @@
 //! A finite mixture: mixing weights, or a posterior of them, over a bank of component distributions.
 
 use mixtura_kernels::exp::LOWEST;
-use mixtura_kernels::{Aligned, Isa, TILE, moments::sum, softmax::softmax};
+use mixtura_kernels::{
+    Aligned, Isa, TILE,
+    moments::sum,
+    softmax::{softmax, softmax_total},
+};
 use rand::RngExt;
 
 use super::{LatentModel, Posterior, Predict, Unconstrained, Weights};
@@ -214,6 +218,18 @@ impl<E: Emission> MixtureScratch<E> {
         }
     }
 
+    /// As [`Self::normalise`], but gives the sum of the log-densities.
+    fn normalise_total(&mut self, n: usize, weights: &impl Weights, lowest: f64) -> f64 {
+        let total = softmax_total(self.isa, &mut self.resp, n, &self.log_weights, lowest);
+        if !total.is_nan() {
+            return total;
+        }
+        for t in (0..n).filter(|t| self.resp[*t].is_nan()).collect::<Vec<_>>() {
+            (0..weights.n_components()).for_each(|k| self.resp[k * TILE + t] = weights.weight(k));
+        }
+        f64::NEG_INFINITY
+    }
+
     fn harden(&mut self, n: usize, k: usize) {
         for t in 0..n {
             let best = (0..k).fold(0, |b, c| if self.resp[c * TILE + t] > self.resp[b * TILE + t] { c } else { b });
@@ -272,21 +288,21 @@ impl<E: Emission, W: Weights> LatentModel for Mixture<E, W> {
                     (0..k).filter(|c| *c != known).for_each(|c| scratch.resp[c * TILE + t] = f64::NEG_INFINITY);
                 }
             }
-            scratch.normalise(n, &self.weights, NEGLIGIBLE);
-            if posterior == Posterior::Hard {
-                scratch.harden(n, k);
-            }
             match chunk.weights {
                 None => {
-                    out.log_likelihood += sum(scratch.isa, &scratch.log_density[..n]);
+                    out.log_likelihood += scratch.normalise_total(n, &self.weights, NEGLIGIBLE);
                     out.weight += n as f64;
                 }
                 Some(weights) => {
+                    scratch.normalise(n, &self.weights, NEGLIGIBLE);
                     for (w, l) in weights[from..to].iter().zip(scratch.log_density.iter()) {
                         out.log_likelihood += w * l;
                         out.weight += w;
                     }
                 }
+            }
+            if posterior == Posterior::Hard {
+                scratch.harden(n, k);
             }
             scratch.weigh(chunk, from, n, k);
             self.add_tile(chunk, from, to, scratch, &mut out.stats);
