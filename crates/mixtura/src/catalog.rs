@@ -6,7 +6,7 @@ use crate::fit::{Collapse, Method};
 use crate::model::WeightPrior;
 
 /// The families of component distributions that a mixture may have.
-pub const FAMILIES: [&str; 3] = ["gaussian", "binomial", "bernoulli"];
+pub const FAMILIES: [&str; 4] = ["gaussian", "binomial", "bernoulli", "linear"];
 
 /// The covariance structure of a name.
 ///

@@ -115,7 +115,7 @@ mod tests {
         // Python 3.11, math.comb (exact integers), its logarithm with 40 digits by decimal.
         let known = [
             (1.0, 0.0, 0.0),
-            (2.0, 1.0, 0.6931471805599453),
+            (2.0, 1.0, std::f64::consts::LN_2),
             (10.0, 3.0, 4.787491742782046),
             (10.0, 10.0, 0.0),
             (52.0, 5.0, 14.77062192297037),

@@ -3,6 +3,7 @@
 use mixtura::data::{Dense, Rows};
 use mixtura::family::bernoulli::Bernoulli;
 use mixtura::family::binomial::Binomial;
+use mixtura::family::linear::Linear;
 use mixtura::family::{Emission, TILE};
 use mixtura::{Mixture, Seed, catalog};
 use mixtura_testkit::laws;
@@ -34,6 +35,24 @@ fn bernoulli(k: usize, d: usize) -> Mixture<Bernoulli> {
     Mixture::new(weights(k), Bernoulli::new(d, p.collect()).unwrap()).unwrap()
 }
 
+fn linear(k: usize, p: usize, intercept: bool) -> Mixture<Linear> {
+    let mut r = Random::new(9);
+    let coefficients = (0..k * (p + usize::from(intercept))).map(|_| 2.0 * r.normal()).collect();
+    let variances = (0..k).map(|c| 0.3 + 0.4 * (c as f64)).collect();
+    Mixture::new(weights(k), Linear::new(intercept, p, coefficients, variances).unwrap()).unwrap()
+}
+
+/// Correlated covariates about `offset`, and room for the response.
+fn covariates(n: usize, p: usize, offset: f64) -> Vec<f64> {
+    let mut r = Random::new(10);
+    let row = |r: &mut Random| {
+        let common = r.normal();
+        let cells: Vec<f64> = (0..=p).map(|j| offset + (1.0 + j as f64) * (r.normal() + common)).collect();
+        cells
+    };
+    (0..n).flat_map(|_| row(&mut r)).collect()
+}
+
 #[test]
 fn laws_of_families() {
     for family in catalog::FAMILIES {
@@ -58,6 +77,19 @@ fn laws_of_families() {
                     let mut r = Random::new(6);
                     rows.iter_mut().filter(|_| r.uniform() < 0.2).for_each(|x| *x = f64::NAN);
                     laws::family(&format!("bernoulli K={k} D={d} with missing cells"), &m, &rows);
+                }
+            }
+            "linear" => {
+                for (k, p, intercept) in
+                    [(1, 0, true), (2, 0, true), (1, 1, true), (2, 1, true), (3, 3, true), (1, 1, false), (2, 2, false)]
+                {
+                    let m = linear(k, p, intercept);
+                    let mut rows = draw(&m, covariates(700, p, 0.5), 6);
+                    let what = format!("linear K={k} P={p}, intercept {intercept}");
+                    laws::family(&what, &m, &rows);
+                    let mut r = Random::new(6);
+                    rows.iter_mut().filter(|_| r.uniform() < 0.1).for_each(|x| *x = f64::NAN);
+                    laws::family(&format!("{what}, with missing cells"), &m, &rows);
                 }
             }
             other => panic!("no laws for {other}"),
@@ -90,7 +122,7 @@ fn probabilities_sum_to_one() {
         }
     }
     let bank = Bernoulli::new(3, vec![0.2, 0.5, 0.9, 0.0, 1.0, 0.25, 1e-300, 1.0, 0.0]).unwrap();
-    let rows: Vec<f64> = (0..24).map(|i| f64::from(u8::from(i / 3 >> (i % 3) & 1 == 1))).collect();
+    let rows: Vec<f64> = (0..24).map(|i| f64::from(((i / 3) >> (i % 3)) & 1)).collect();
     for total in densities(&bank, &rows).chunks(8).map(|d| d.iter().sum::<f64>()) {
         assert!((total - 1.0).abs() < 1e-15, "{total}");
     }

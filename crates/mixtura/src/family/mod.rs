@@ -3,6 +3,7 @@
 pub mod bernoulli;
 pub mod binomial;
 pub mod gaussian;
+pub mod linear;
 pub mod normal_wishart;
 mod proportions;
 

@@ -7,7 +7,7 @@
 mod random;
 mod sample;
 
-pub use random::{bernoulli, binomial};
+pub use random::{bernoulli, binomial, linear};
 pub(crate) use sample::Sample;
 
 use rand::RngExt;

@@ -2,13 +2,16 @@
 
 use rand::RngExt;
 
-use crate::data::{Source, for_each_row};
+use crate::data::{Chunk, Rows, Source, for_each_row};
 use crate::error::{Error, Result};
+use crate::family::Emission;
 use crate::family::bernoulli::Bernoulli;
 use crate::family::binomial::{Binomial, counts};
-use crate::model::Mixture;
+use crate::family::linear::{Linear, Prepared};
 use crate::model::kmeans::pick;
+use crate::model::{LatentModel, Mixture};
 use crate::seed::Seed;
+use crate::stats::Expectation;
 
 /// `n` rows drawn by case weight, with replacement, in random order.
 pub(crate) fn random_rows(source: &dyn Source, n: usize, seed: Seed) -> Result<Vec<Vec<f64>>> {
@@ -86,4 +89,32 @@ pub fn bernoulli(source: &dyn Source, k: usize, seed: Seed) -> Result<Mixture<Be
     })?;
     let rows = random_rows(source, k, seed.child(0))?.iter().map(|row| pairs(row)).collect::<Vec<_>>();
     Ok(Mixture::equal(Bernoulli::new(source.n_features(), near_rows(&all, &rows, seed.child(1)))?))
+}
+
+/// A start of K regressions with equal weights, in standardised columns: each is the least-squares fit of one row more than it
+/// has coefficients, with the noise that the one regression of all rows leaves.
+///
+/// # Errors
+/// If K = 0, or the source cannot be read.
+pub fn linear(prepared: &Prepared<'_>, k: usize, seed: Seed) -> Result<Mixture<Linear>> {
+    check_components(k)?;
+    let mut bank = prepared.pooled.clone();
+    bank.select_components(&vec![0; k]);
+    // As many rows as there are coefficients and a variance.
+    let each = prepared.pooled.n_free_parameters();
+    let rows = random_rows(&prepared.data, k * each, seed)?;
+    let mut resp = vec![0.0; rows.len() * k];
+    (0..rows.len()).for_each(|i| resp[i * k + i / each] = 1.0);
+    // Slopes that these rows do not tell stay those of all rows.
+    let mut start = Mixture::equal(bank);
+    let mut out = Expectation::new(start.empty_stats());
+    let cells = rows.concat();
+    let chunk = Chunk::of(Rows::new(&cells, prepared.data.n_features()));
+    start.accumulate_given(chunk, &resp, &mut start.scratch(), &mut out)?;
+    start.m_step(&out.stats)?;
+    let lines = start.emission();
+    let coefficients = (0..k).flat_map(|c| lines.coefficients(c)).collect();
+    let variances = vec![prepared.pooled.variance(0); k];
+    let bank = Linear::new(lines.intercept(), lines.n_covariates(), coefficients, variances)?;
+    Ok(Mixture::equal(bank.with_floor(prepared.pooled.floor())))
 }
