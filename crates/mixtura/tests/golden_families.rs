@@ -114,9 +114,9 @@ fn carcinoma() {
         assert_close(name, &[bic], &[number(&want["bic"])], 5.5e-5);
         assert_eq!(model.n_free_parameters() as f64, number(&want["n_free_parameters"]));
         if k == 3 {
-            let mut order = vec![0, 1, 2];
+            let mut order = [0, 1, 2];
             order.sort_by(|&a, &b| model.weights()[b].total_cmp(&model.weights()[a]));
-            let [most, middle, least] = order[..] else { unreachable!() };
+            let [most, middle, least] = order;
             // The publication's order of the shares.
             let shares = [middle, least, most].map(|c| model.weights()[c]);
             assert_close("shares", &shares, &numbers(&want["shares"]), 5e-5);
