@@ -13,7 +13,7 @@ REF = sys.argv[1]
 ITEMS = """normal_distb_1d_k2 estep_table_60x3 gm1d_10_iterations gmm_blobs400_predict_proba gmm_blobs500_50_iterations_predict
 singular_collapse digits41_explicit_init_parity bdims_weight_k2 red_blue_1d qiita_kenmatsu4_gmm_seed77 qiita_kenmatsu4_kmeans_seed71
 yang_400_points_k4 iris_gmm_ari siraj_churn_bimodal faithful_univariate mclust_reference_bic book_price_mixture
-bayes_decision_boundary_1d""".split()
+bayes_decision_boundary_1d coin_do_batzoglou_2008 coin_free_mixing_weights mixture_regression_NPreg""".split()
 
 # byte-for-byte copies
 for f in ["normal_distb_seed36788765.csv", "blobs400.csv", "blobs500_stretched.csv", "blobs500_collapse.csv", "qiita_seed77.csv",
@@ -62,6 +62,8 @@ for name in ITEMS:
         inp["csv"] = "golden/" + path
         if rest:
             inp["csv_note"] = rest
+    if name == "mixture_regression_NPreg":
+        inp["csv"], inp["csv_note"] = "flexmix_NPreg.csv", "from R's flexmix (GPL): not part of this repository"
     if name == "bdims_weight_k2":
         inp["column"] = "weight"
     if name == "iris_gmm_ari":

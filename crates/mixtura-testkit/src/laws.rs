@@ -1,11 +1,15 @@
 //! The laws of a mixture over any emission (DESIGN §4): written once, run on everything in the catalog.
 
+use mixtura::algorithm::{Algorithm, Batch, Squarem};
 use mixtura::data::{Chunk, Dense, Rows, Source};
 use mixtura::engine::{Engine, Threads};
 use mixtura::family::{Emission, TILE};
-use mixtura::model::{LatentModel, Posterior, Predict};
+use mixtura::fit::{Control, Run, RunOptions, StatusKind, run};
+use mixtura::model::{LatentModel, Posterior, Predict, Unconstrained};
 use mixtura::stats::{Expectation, Statistic};
 use mixtura::{Mixture, Seed};
+
+use crate::rows::{responsibilities, weights};
 
 /// Runs every law that needs nothing but the model and some rows.
 ///
@@ -17,8 +21,20 @@ pub fn mixture<E: Emission>(what: &str, model: &Mixture<E>, rows: &[f64]) {
     objective_never_falls(what, model, rows);
     order_of_components_is_a_name(what, model, rows);
     labels_fix_responsibilities(what, model, rows);
-    sampling_agrees_with_density(what, model);
+    sampling_agrees_with_density(what, model, rows);
     threads_do_not_change_bits(what, model, rows);
+}
+
+/// Runs the laws of a family whose parameters are all free (its vector has one number for each).
+///
+/// # Panics
+/// If a law is broken; the message names the law and `what`.
+pub fn family<E: Emission + Unconstrained>(what: &str, model: &Mixture<E>, rows: &[f64]) {
+    mixture(what, model, rows);
+    parameters_come_back(what, model, rows);
+    m_step_is_a_maximum(what, model, rows);
+    missing_rows_say_nothing(what, model, rows);
+    algorithms_agree(what, model, rows);
 }
 
 /// One E-step over all rows.
@@ -161,10 +177,11 @@ fn labels_fix_responsibilities<E: Emission>(what: &str, model: &Mixture<E>, rows
 }
 
 /// Draws from the model, then climbs from it: by Wilks's theorem the gain is about ½ χ² with p degrees of freedom.
-fn sampling_agrees_with_density<E: Emission>(what: &str, model: &Mixture<E>) {
+/// Cells that the family does not explain are those of `rows`.
+fn sampling_agrees_with_density<E: Emission>(what: &str, model: &Mixture<E>, rows: &[f64]) {
     let d = model.emission().n_features();
     let mut rng = Seed::new(20).rng();
-    let mut rows = vec![0.0; 20_000 * d];
+    let mut rows: Vec<f64> = rows.iter().copied().cycle().take(20_000 * d).collect();
     let mut counts = vec![0.0; model.n_components()];
     for row in rows.chunks_mut(d) {
         counts[model.sample(&mut rng, row)] += 1.0;
@@ -189,6 +206,118 @@ fn sampling_agrees_with_density<E: Emission>(what: &str, model: &Mixture<E>) {
         gain >= 0.0 && gain <= 0.5 * (p + 5.0 * (2.0 * p).sqrt()),
         "sample → fit: {what}: gain {gain} nats with {p} parameters"
     );
+}
+
+/// Parameters come back to the bit, the vector to rounding; it has one number per free parameter, and others are refused.
+fn parameters_come_back<E: Emission + Unconstrained>(what: &str, model: &Mixture<E>, rows: &[f64]) {
+    let bank = model.emission();
+    let data = dense(rows, bank.n_features());
+    let here = expect(model, &data).log_likelihood;
+    let parameters = model.parameters();
+    let again = model.with_parameters(&parameters).expect("its own parameters");
+    assert_eq!(again.parameters(), parameters, "parameters come back: {what}");
+    assert_eq!(expect(&again, &data).log_likelihood.to_bits(), here.to_bits(), "parameters come back: {what}");
+    let vector = model.to_vector();
+    let again = model.with_vector(&vector).expect("its own vector");
+    close("the vector comes back", what, expect(&again, &data).log_likelihood, here, 1e-12);
+    assert_eq!(bank.to_vector().len(), bank.n_free_parameters(), "number of parameters: {what}");
+    assert_eq!(model.n_free_parameters(), bank.n_free_parameters() + bank.n_components() - 1, "{what}");
+    assert!(model.with_parameters(&parameters[1..]).is_none(), "too few parameters: {what}");
+    assert!(bank.with_parameters(&vec![f64::NAN; bank.parameters().len()]).is_none(), "parameters NaN: {what}");
+    assert!(bank.with_vector(&vec![f64::NAN; bank.to_vector().len()]).is_none(), "vector NaN: {what}");
+    let mut copy = bank.clone();
+    (0..bank.n_components()).for_each(|k| copy.set_component(k, bank, k));
+    assert_eq!(copy.parameters(), bank.parameters(), "a component set to itself: {what}");
+}
+
+/// No neighbour of an M-step in any free direction has a larger Q, for responsibilities and case weights that have nothing to do
+/// with the model; a small step away Q is less.
+fn m_step_is_a_maximum<E: Emission + Unconstrained>(what: &str, model: &Mixture<E>, rows: &[f64]) {
+    let (d, k) = (model.emission().n_features(), model.n_components());
+    let n = (rows.len() / d).min(300);
+    let rows = &rows[..n * d];
+    let (resp, weights) = (responsibilities(n, k, 71), weights(n, 72));
+    let chunk = Chunk { weights: Some(&weights), ..Chunk::of(Rows::new(rows, d)) };
+    let mut best = model.clone();
+    let mut out = Expectation::new(best.empty_stats());
+    model.accumulate_given(chunk, &resp, &mut model.scratch(), &mut out).expect("statistics");
+    best.m_step(&out.stats).expect("an M-step");
+    let q = |m: &Mixture<E>| {
+        let (mut scratch, mut logs) = (m.emission().scratch(), vec![0.0; k * TILE]);
+        let mut total = 0.0;
+        for t in 0..n {
+            m.emission().log_density(Rows::new(&rows[t * d..][..d], d), &mut scratch, &mut logs);
+            let row = (0..k).map(|c| resp[t * k + c] * (m.weights()[c].ln() + logs[c * TILE]));
+            total += weights[t] * row.sum::<f64>();
+        }
+        total
+    };
+    let (top, vector) = (q(&best), best.to_vector());
+    // The weight of an only component is 1 whatever its logarithm.
+    for i in usize::from(k == 1)..vector.len() {
+        for step in [1e-2, -1e-2] {
+            let mut moved = vector.clone();
+            moved[i] += step;
+            let there = q(&best.with_vector(&moved).expect("a neighbour"));
+            // Q is a sum of up to 300·K terms of about its own size: its rounding is below 1e-12 of it. A step of 1e-2 costs ½ ·
+            // 1e-4 · curvature; every direction in these data has a curvature of at least 1e-4 of Q.
+            assert!(there < top - 1e-12 * top.abs(), "M-step: {what}: direction {i}: Q {there} next to {top}");
+        }
+    }
+    if k > 1 {
+        // One weight alone is no free direction of the vector: a constant is.
+        let there = best
+            .with_vector(&vector.iter().enumerate().map(|(i, v)| v + f64::from(u8::from(i < k))).collect::<Vec<_>>());
+        close("log weights up to a constant", what, q(&there.expect("weights")), top, 1e-12);
+    }
+}
+
+/// Rows without any cell change no sum but the weights', and their density is 1.
+fn missing_rows_say_nothing<E: Emission>(what: &str, model: &Mixture<E>, rows: &[f64]) {
+    let (d, k) = (model.emission().n_features(), model.n_components());
+    let n = (rows.len() / d).min(100);
+    // The first row is missing too: what fills up a tile's last vectors is often a copy of it.
+    let holed: Vec<f64> =
+        (0..n).flat_map(|i| if i % 3 == 0 { vec![f64::NAN; d] } else { rows[i * d..][..d].to_vec() }).collect();
+    let left: Vec<f64> = holed.chunks(d).filter(|row| !row.iter().all(|x| x.is_nan())).flatten().copied().collect();
+    let (with, without) = (expect(model, &dense(&holed, d)), expect(model, &dense(&left, d)));
+    close("missing rows", what, with.log_likelihood, without.log_likelihood, 1e-13);
+    let (mut a, mut b) = (model.clone(), model.clone());
+    a.m_step(&with.stats).expect("an M-step");
+    b.m_step(&without.stats).expect("an M-step");
+    let (a, b) = (a.emission().parameters(), b.emission().parameters());
+    a.iter().zip(&b).for_each(|(a, b)| close("missing rows (M-step)", what, *a, *b, 1e-11));
+    let nothing = vec![f64::NAN; 2 * d];
+    let e = expect(model, &dense(&nothing, d));
+    // log Σ weights, twice: a rounding or two.
+    assert!(e.log_likelihood.abs() < 1e-14, "only missing rows: {what}: {}", e.log_likelihood);
+    let mut kept = model.clone();
+    let health = kept.m_step(&e.stats).expect("an M-step");
+    assert!(k == health.len() && health.iter().all(|h| h.empty), "only missing rows: {what}");
+    assert_eq!(kept.emission().parameters(), model.emission().parameters(), "only missing rows: {what}");
+}
+
+/// SQUAREM reaches what plain EM reaches from the same start, and both say that they converged.
+fn algorithms_agree<E: Emission + Unconstrained>(what: &str, model: &Mixture<E>, rows: &[f64]) {
+    let data = dense(rows, model.emission().n_features());
+    let reach = |algorithm: &mut dyn Algorithm<Mixture<E>>| climb(model, &data, algorithm, 1e-9);
+    let (em, fast) = (reach(&mut Batch(Posterior::Soft)), reach(&mut Squarem::default()));
+    for (name, run) in [("EM", &em), ("SQUAREM", &fast)] {
+        assert_eq!(run.status.kind, StatusKind::Converged, "{what}: {name}: {}", run.status.detail);
+        assert!(run.largest_decrease() <= 1e-11 * run.objective().abs(), "{what}: {name} fell");
+    }
+    // Each stops within about 1e-9 nats of its optimum; SQUAREM may jump to another one, never a worse one here.
+    assert!(fast.objective() >= em.objective() - 1e-7, "{what}: {} against {}", fast.objective(), em.objective());
+}
+
+/// A run to convergence within `tolerance` nats, or 20,000 iterations.
+///
+/// # Panics
+/// If the run refuses.
+pub fn climb<M: LatentModel>(model: &M, data: &dyn Source, algorithm: &mut dyn Algorithm<M>, tolerance: f64) -> Run<M> {
+    let options = RunOptions { max_iter: 20_000, tolerance, scale: (data.n_rows() * data.n_features()) as f64 };
+    let mut engine = Threads::new(data);
+    run(model.clone(), &mut engine, algorithm, options, Control::default(), &mut |_, _, _| Ok(false)).expect("a run")
 }
 
 /// Any number of threads gives the same bits.

@@ -5,6 +5,9 @@ use crate::family::gaussian::Structure;
 use crate::fit::{Collapse, Method};
 use crate::model::WeightPrior;
 
+/// The families of component distributions that a mixture may have.
+pub const FAMILIES: [&str; 4] = ["gaussian", "binomial", "bernoulli", "linear"];
+
 /// The covariance structure of a name.
 ///
 /// # Errors

@@ -1,7 +1,11 @@
 //! Component distributions: an [`Emission`] stores all K of a mixture (or all states of an HMM) together.
 
+pub mod bernoulli;
+pub mod binomial;
 pub mod gaussian;
+pub mod linear;
 pub mod normal_wishart;
+mod proportions;
 
 use crate::data::Rows;
 use crate::error::Result;
@@ -20,6 +24,9 @@ pub struct ComponentHealth {
 
 /// State of all components after an M-step, in their order.
 pub type Health = Vec<ComponentHealth>;
+
+/// Below this share of all weight a component counts as empty: its parameters would be rounding noise.
+pub(crate) const EMPTY_SHARE: f64 = 1e-13;
 
 /// K component distributions of one family, stored together.
 ///
@@ -70,6 +77,7 @@ pub trait Emission: Clone + Send + Sync {
     }
     /// Number of free parameters of all components.
     fn n_free_parameters(&self) -> usize;
-    /// Draws one row from component `component` into `out`.
+    /// Draws one row from component `component` into `out`. Cells that the family does not explain (covariates, numbers of
+    /// flips) are read from `out` and stay.
     fn sample(&self, component: usize, rng: &mut Rng, out: &mut [f64]);
 }

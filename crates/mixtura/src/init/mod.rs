@@ -4,8 +4,10 @@
 //! What differs is the space in which "near" is measured, how centres are picked, and whether a row goes to its
 //! nearest centre or is shared.
 
+mod random;
 mod sample;
 
+pub use random::{bernoulli, binomial, linear};
 pub(crate) use sample::Sample;
 
 use rand::RngExt;

@@ -8,6 +8,7 @@ use mixtura_kernels::{
 };
 use rand::RngExt;
 
+use super::weights::normalise;
 use super::{LatentModel, Posterior, Predict, Unconstrained, Weights};
 use crate::data::Chunk;
 use crate::error::{Error, Result};
@@ -68,21 +69,7 @@ impl<E: Emission> Mixture<E> {
                 emission.n_components()
             )));
         }
-        if let Some(k) = weights.iter().position(|w| !(*w >= 0.0 && w.is_finite())) {
-            return Err(Error::Model(format!(
-                "the mixing weight of component {k} is {}: weights must be finite and not negative",
-                weights[k]
-            )));
-        }
-        let total: f64 = weights.iter().sum();
-        // Weights typed by hand with five digits are welcome; anything further off is a mistake.
-        if (total - 1.0).abs() > 1e-4 {
-            return Err(Error::Model(format!("the mixing weights sum to {total}, not 1")));
-        }
-        // Weights that sum to 1 up to rounding stay as they are, so that files read back to the bit.
-        if (total - 1.0).abs() > 1e-12 {
-            weights.iter_mut().for_each(|w| *w /= total);
-        }
+        normalise(&mut weights)?;
         Ok(Mixture { weights, emission })
     }
 
@@ -120,19 +107,6 @@ impl<E: Emission> Mixture<E> {
         self.weights.iter_mut().for_each(|w| *w *= (1.0 - share) / rest);
         self.weights[k] = share;
     }
-
-    /// Draws one row into `out` and returns its component.
-    pub fn sample(&self, rng: &mut Rng, out: &mut [f64]) -> usize {
-        let mut u: f64 = rng.random();
-        let last = self.weights.len() - 1;
-        let k = self.weights[..last].iter().position(|w| {
-            u -= w;
-            u < 0.0
-        });
-        let k = k.unwrap_or(last);
-        self.emission.sample(k, rng, out);
-        k
-    }
 }
 
 impl<E: Emission, W: Weights> Mixture<E, W> {
@@ -164,28 +138,36 @@ impl<E: Emission, W: Weights> Mixture<E, W> {
         &self.emission
     }
 
+    /// Draws one row into `out` and returns its component. What the components do not explain ([`Emission::sample`]) must be
+    /// in `out` already.
+    pub fn sample(&self, rng: &mut Rng, out: &mut [f64]) -> usize {
+        let mut u: f64 = rng.random();
+        let last = self.weights.n_components() - 1;
+        let k = (0..last).find(|&k| {
+            u -= self.weights.weight(k);
+            u < 0.0
+        });
+        let k = k.unwrap_or(last);
+        self.emission.sample(k, rng, out);
+        k
+    }
+
     /// log-densities of a tile, component-major.
     fn log_density(&self, chunk: Chunk<'_>, from: usize, to: usize, scratch: &mut MixtureScratch<E>) {
         self.emission.log_density(chunk.rows.slice(from, to), &mut scratch.emission, &mut scratch.resp);
     }
 }
 
-/// log weights (a constant is free: they are normalised), then the emission's own vector.
-impl<E: Emission + Unconstrained> Unconstrained for Mixture<E> {
+/// The weights' vector, then the emission's.
+impl<E: Emission + Unconstrained, W: Weights + Unconstrained> Unconstrained for Mixture<E, W> {
     fn to_vector(&self) -> Vec<f64> {
-        // An empty component has no finite log-weight; far below any rounding is as good.
-        let logs = self.weights.iter().map(|w| w.max(f64::MIN_POSITIVE).ln());
-        logs.chain(self.emission.to_vector()).collect()
+        [self.weights.to_vector(), self.emission.to_vector()].concat()
     }
 
     fn with_vector(&self, vector: &[f64]) -> Option<Self> {
-        let (logs, rest) = vector.split_at(self.weights.len());
-        let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let raw: Vec<f64> = logs.iter().map(|l| (l - top).exp()).collect();
-        let total: f64 = raw.iter().sum();
-        let weights: Vec<f64> = raw.iter().map(|w| w / total).collect();
-        weights.iter().all(|w| w.is_finite()).then_some(())?;
-        Some(Mixture { weights, emission: self.emission.with_vector(rest)? })
+        let (weights, emission) = vector.split_at_checked(self.weights.to_vector().len())?;
+        let weights = self.weights.with_vector(weights)?;
+        Some(Mixture { weights, emission: self.emission.with_vector(emission)? })
     }
 }
 

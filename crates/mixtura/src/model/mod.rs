@@ -7,7 +7,7 @@ mod weights;
 
 pub use mixture::{Mixture, MixtureStats};
 pub use posterior::{most_probable, posteriors};
-pub use weights::{WeightPosterior, WeightPrior, Weights};
+pub use weights::{FixedWeights, WeightPosterior, WeightPrior, Weights};
 
 use crate::data::Chunk;
 use crate::error::Result;

@@ -1,5 +1,6 @@
-//! Mixing weights: numbers, or a variational posterior of them under a Dirichlet distribution or process.
+//! Mixing weights: numbers, numbers known beforehand, or a variational posterior under a Dirichlet distribution or process.
 
+use super::Unconstrained;
 use crate::error::{Error, Result};
 use crate::special::{LARGEST_PRIOR, digamma};
 
@@ -57,6 +58,106 @@ impl Weights for Vec<f64> {
         let (weights, rest) = parameters.split_at_checked(k)?;
         Some((weights.to_vec(), rest))
     }
+}
+
+/// log weights; a constant is free, since they are normalised.
+impl Unconstrained for Vec<f64> {
+    fn to_vector(&self) -> Vec<f64> {
+        // An empty component has no finite log-weight; far below any rounding is as good.
+        self.iter().map(|w| w.max(f64::MIN_POSITIVE).ln()).collect()
+    }
+
+    fn with_vector(&self, logs: &[f64]) -> Option<Self> {
+        let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let raw: Vec<f64> = logs.iter().map(|l| (l - top).exp()).collect();
+        let total: f64 = raw.iter().sum();
+        let weights: Vec<f64> = raw.iter().map(|w| w / total).collect();
+        weights.iter().all(|w| w.is_finite()).then_some(weights)
+    }
+}
+
+/// Weights that are known beforehand: no M-step changes them.
+///
+/// ```
+/// use mixtura::family::binomial::Binomial;
+/// use mixtura::model::{FixedWeights, Mixture};
+/// // Two coins, each picked half of the time.
+/// let coins = Binomial::new(vec![0.6, 0.5], Some(10))?;
+/// let model = Mixture::of(FixedWeights::new(vec![0.5, 0.5])?, coins)?;
+/// # Ok::<(), mixtura::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct FixedWeights(Vec<f64>);
+
+impl FixedWeights {
+    /// The given weights.
+    ///
+    /// # Errors
+    /// If they are not a distribution: none, negative, not finite, or of a sum that is not 1 up to 1e-4 (they are normalised).
+    pub fn new(mut weights: Vec<f64>) -> Result<Self> {
+        normalise(&mut weights)?;
+        Ok(FixedWeights(weights))
+    }
+}
+
+impl Weights for FixedWeights {
+    fn n_components(&self) -> usize {
+        self.0.len()
+    }
+
+    fn log_weight(&self, k: usize) -> f64 {
+        self.0[k].ln()
+    }
+
+    fn weight(&self, k: usize) -> f64 {
+        self.0[k]
+    }
+
+    fn maximize(&mut self, _counts: &[f64]) {}
+
+    fn n_free_parameters(&self) -> usize {
+        0
+    }
+
+    fn parameters(&self) -> Vec<f64> {
+        self.0.clone()
+    }
+
+    fn with_parameters<'a>(&self, k: usize, parameters: &'a [f64]) -> Option<(Self, &'a [f64])> {
+        let (weights, rest) = parameters.split_at_checked(k)?;
+        Some((FixedWeights(weights.to_vec()), rest))
+    }
+}
+
+/// Nothing is free.
+impl Unconstrained for FixedWeights {
+    fn to_vector(&self) -> Vec<f64> {
+        Vec::new()
+    }
+
+    fn with_vector(&self, _vector: &[f64]) -> Option<Self> {
+        Some(self.clone())
+    }
+}
+
+/// Makes given mixing weights sum to 1.
+pub(super) fn normalise(weights: &mut [f64]) -> Result<()> {
+    if let Some(k) = weights.iter().position(|w| !(*w >= 0.0 && w.is_finite())) {
+        return Err(Error::Model(format!(
+            "the mixing weight of component {k} is {}: weights must be finite and not negative",
+            weights[k]
+        )));
+    }
+    let total: f64 = weights.iter().sum();
+    // Weights typed by hand with five digits are welcome; anything further off is a mistake.
+    if (total - 1.0).abs() > 1e-4 {
+        return Err(Error::Model(format!("the mixing weights sum to {total}, not 1")));
+    }
+    // Weights that sum to 1 up to rounding stay as they are, so that files read back to the bit.
+    if (total - 1.0).abs() > 1e-12 {
+        weights.iter_mut().for_each(|w| *w /= total);
+    }
+    Ok(())
 }
 
 /// The prior of the weights; its number is the concentration, > 0.

@@ -1,7 +1,9 @@
 //! Statistics: values that an E-step makes and that can be merged and scaled.
 
+mod counts;
 mod moments;
 
+pub use counts::Counts;
 pub use moments::{Layout, Moments};
 
 /// A commutative monoid: `clear` gives the zero, `merge` adds.

@@ -7,7 +7,7 @@ use mixtura_kernels::cholesky::packed_len;
 
 use super::Gaussian;
 use crate::error::{Error, Result};
-use crate::family::{ComponentHealth, Health};
+use crate::family::{ComponentHealth, EMPTY_SHARE, Health};
 use crate::stats::{Layout, Moments};
 
 /// What is shared and what is zero in the covariances.
@@ -121,9 +121,6 @@ impl Structure {
         Ok(blocks)
     }
 }
-
-/// Below this share of all weight a component counts as empty: its mean would be rounding noise.
-const EMPTY_SHARE: f64 = 1e-13;
 
 /// The M-step for means and covariances. Components without rows keep their parameters.
 pub(super) fn maximize(bank: &mut Gaussian, stats: &Moments) -> Health {
