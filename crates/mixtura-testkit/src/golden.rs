@@ -25,7 +25,15 @@ pub fn case(name: &str) -> Value {
 /// # Panics
 /// If there is no such item.
 pub fn textbook(name: &str) -> Value {
-    let all = case("textbook");
+    item("textbook", name)
+}
+
+/// An item of a case of items.
+///
+/// # Panics
+/// If there is no such item.
+pub fn item(of: &str, name: &str) -> Value {
+    let all = case(of);
     let items = all["items"].as_array().or_else(|| all["input"]["items"].as_array()).expect("items");
     items.iter().find(|i| i["name"] == name).unwrap_or_else(|| panic!("no item {name}")).clone()
 }

@@ -47,6 +47,94 @@ pub fn expect<M: LatentModel>(model: &M, data: &dyn Source) -> Expectation<M::St
     engine.expect(model, chunks, Posterior::Soft).expect("an E-step")
 }
 
+/// The laws of any latent-variable model that starts from parameters, on weighted rows of `d` columns: sums over parts, weights
+/// as frequencies, an objective that never falls, SQUAREM's optimum, bits on any number of threads, and ways back from vectors.
+/// Returns the optimum. `model` should be some way off it.
+///
+/// # Panics
+/// If a law is broken; the message names the law and `what`.
+pub fn latent<M: LatentModel + Unconstrained>(what: &str, model: &M, rows: &[f64], d: usize, weights: &[f64]) -> M {
+    let n = rows.len() / d;
+    let table = |rows: &[f64], weights: &[f64]| -> Dense<'static> {
+        Dense::new(rows.to_vec(), d).and_then(|t| t.with_weights(weights.to_vec())).expect("weighted rows")
+    };
+    let whole = table(rows, weights);
+    let first = expect(model, &whole);
+    let after = |stats: &M::Stats| {
+        let mut next = model.clone();
+        next.m_step(stats).expect("an M-step");
+        next.to_vector()
+    };
+    let same = |law: &str, a: &Expectation<M::Stats>, b: &Expectation<M::Stats>| {
+        // Another order of summation of n terms: n·eps at most.
+        close(law, what, a.log_likelihood, b.log_likelihood, 1e-12);
+        close(law, what, a.weight, b.weight, 1e-13);
+        // The M-step may solve equations, which amplify that by their condition.
+        after(&a.stats).iter().zip(after(&b.stats)).for_each(|(a, b)| close(law, what, *a, b, 1e-9));
+    };
+    for cut in [1, n / 3, n - 1].into_iter().filter(|c| (1..n).contains(c)) {
+        let mut merged = expect(model, &table(&rows[..cut * d], &weights[..cut]));
+        merged.merge(&expect(model, &table(&rows[cut * d..], &weights[cut..])));
+        same("chunks add up", &merged, &first);
+    }
+    let mut scaled = first.clone();
+    scaled.scale(2.0);
+    let mut doubled = first.clone();
+    doubled.merge(&first);
+    same("scaling is repeated merging", &scaled, &doubled);
+    let frequencies: Vec<f64> = (0..n).map(|i| ((i * i * 7 + i / 3) % 4) as f64 + f64::from(u8::from(i < 2))).collect();
+    let repeated: Vec<f64> = rows.chunks(d).zip(&frequencies).flat_map(|(row, f)| row.repeat(*f as usize)).collect();
+    let ones = vec![1.0; repeated.len() / d];
+    same(
+        "weight 2 is the row twice",
+        &expect(model, &table(rows, &frequencies)),
+        &expect(model, &table(&repeated, &ones)),
+    );
+
+    let mut climbing = model.clone();
+    let mut last = f64::NEG_INFINITY;
+    let mut engine = Threads::new(&whole);
+    for _ in 0..20 {
+        let objective = Batch(Posterior::Soft).step(&mut climbing, &mut engine).expect("a step").objective;
+        assert!(objective >= last - 1e-12 * last.abs().max(1.0), "monotone: {what}: {last} to {objective}");
+        last = objective;
+    }
+    let optimum = |algorithm: &mut dyn Algorithm<M>, most: usize| {
+        let options = RunOptions { max_iter: most, tolerance: 1e-10, scale: first.weight };
+        let mut engine = Threads::new(&whole);
+        run(model.clone(), &mut engine, algorithm, options, Control::default(), &mut |_, _, _| Ok(false))
+            .expect("a run")
+    };
+    let (em, fast) = (optimum(&mut Batch(Posterior::Soft), 100_000), optimum(&mut Squarem::default(), 100_000));
+    for run in [&em, &fast] {
+        assert_eq!(run.status.kind, StatusKind::Converged, "{what}: {}", run.status.detail);
+        assert!(run.largest_decrease() <= 1e-12 * run.objective().abs().max(1.0), "{what}: fell");
+    }
+    // Each stops within 1e-10 nats by its own estimate, and the objective is good to some roundings of its terms.
+    close("SQUAREM finds EM's optimum", what, fast.objective(), em.objective(), 1e-11);
+
+    let many: Vec<f64> = rows.repeat(4500_usize.div_ceil(n));
+    let weights = weights.repeat(4500_usize.div_ceil(n));
+    let many = table(&many, &weights);
+    let bits = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        pool.install(|| {
+            let e = expect(model, &many);
+            let after: Vec<u64> = after(&e.stats).iter().map(|v| v.to_bits()).collect();
+            (e.log_likelihood.to_bits(), after)
+        })
+    };
+    assert_eq!(bits(1), bits(3), "threads change no bit: {what}");
+
+    let back = model.with_parameters(&model.parameters()).expect("its own parameters");
+    assert_eq!(back.parameters(), model.parameters(), "parameters lead back: {what}");
+    let again = model.with_vector(&model.to_vector()).expect("its own vector").to_vector();
+    again.iter().zip(model.to_vector()).for_each(|(a, b)| close("vectors lead back", what, *a, b, 1e-13));
+    assert!(model.with_vector(&vec![f64::NAN; model.to_vector().len()]).is_none(), "NaN is no model: {what}");
+    assert!(model.with_parameters(&[]).is_none(), "no parameters, no model: {what}");
+    fast.model
+}
+
 fn dense<'a>(rows: &'a [f64], d: usize) -> Dense<'a> {
     Dense::new(rows, d).expect("rows")
 }

@@ -67,6 +67,42 @@ pub fn hmm_by_enumeration(initial: &[f64], transition: &[f64], log_emission: &[f
     (total, posterior)
 }
 
+/// Solution of the linear equations A·x = b, A row-major.
+pub fn solve(a: &[f64], b: &[f64]) -> Vec<f64> {
+    eliminate(a, b.len(), b, 1).1
+}
+
+/// Climbs a smooth function by a pattern search: a step along each axis both ways, twice as far after a success, half as
+/// far after none. Slow and without any derivative; ends where steps of 1e-9 no longer help.
+pub fn climb(f: impl Fn(&[f64]) -> f64, start: &[f64]) -> (Vec<f64>, f64) {
+    let (mut x, mut best) = (start.to_vec(), f(start));
+    let mut step = vec![0.5; x.len()];
+    while step.iter().any(|s| *s > 1e-9) {
+        for j in 0..x.len() {
+            let mut moved = false;
+            for sign in [1.0, -1.0] {
+                let mut y = x.clone();
+                y[j] += sign * step[j];
+                let value = f(&y);
+                if value > best {
+                    (x, best, moved) = (y, value, true);
+                    break;
+                }
+            }
+            step[j] *= if moved { 2.0 } else { 0.5 };
+        }
+    }
+    (x, best)
+}
+
+/// ∫ f over an interval by the composite Simpson rule.
+pub fn simpson(f: impl Fn(f64) -> f64, from: f64, to: f64, pieces: usize) -> f64 {
+    let h = (to - from) / (2 * pieces) as f64;
+    let term =
+        |i: usize| f(from + h * i as f64) * if i == 0 || i == 2 * pieces { 1.0 } else { 2.0 + 2.0 * (i % 2) as f64 };
+    (0..=2 * pieces).map(term).sum::<f64>() * h / 3.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,7 +14,7 @@ use crate::data::{Rows, Source, for_each_row};
 use crate::error::{Error, Result};
 use crate::model::Unconstrained;
 use crate::seed::Rng;
-use crate::stats::Counts;
+use crate::stats::Trials;
 
 /// K products of D Bernoulli distributions. Cells are 0, 1, or NaN = missing.
 ///
@@ -76,7 +76,7 @@ impl Bernoulli {
 }
 
 impl Emission for Bernoulli {
-    type Stats = Counts;
+    type Stats = Trials;
     type Scratch = Scratch;
 
     fn n_components(&self) -> usize {
@@ -87,8 +87,8 @@ impl Emission for Bernoulli {
         self.p.n_columns()
     }
 
-    fn empty_stats(&self) -> Counts {
-        Counts::new(self.p.values().len())
+    fn empty_stats(&self) -> Trials {
+        Trials::new(self.p.values().len())
     }
 
     fn scratch(&self) -> Scratch {
@@ -122,7 +122,7 @@ impl Emission for Bernoulli {
         }
     }
 
-    fn accumulate(&self, rows: Rows<'_>, resp: &[f64], s: &mut Scratch, stats: &mut Counts) {
+    fn accumulate(&self, rows: Rows<'_>, resp: &[f64], s: &mut Scratch, stats: &mut Trials) {
         let d = self.n_features();
         for k in 0..self.n_components() {
             let resp = &resp[k * TILE..][..rows.n_rows()];
@@ -133,7 +133,7 @@ impl Emission for Bernoulli {
         }
     }
 
-    fn maximize(&mut self, stats: &Counts) -> Result<Health> {
+    fn maximize(&mut self, stats: &Trials) -> Result<Health> {
         Ok(self.p.maximize(stats))
     }
 

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::model::Unconstrained;
 use crate::seed::Rng;
 use crate::special::ln_choose;
-use crate::stats::Counts;
+use crate::stats::Trials;
 
 /// Largest number of flips: beyond, not every whole number is a 64-bit number.
 const MOST_FLIPS: f64 = 9_007_199_254_740_992.0;
@@ -107,7 +107,7 @@ pub(crate) fn counts(row: &[f64], flips: Option<u32>) -> (f64, f64) {
 }
 
 impl Emission for Binomial {
-    type Stats = Counts;
+    type Stats = Trials;
     type Scratch = Scratch;
 
     fn n_components(&self) -> usize {
@@ -118,8 +118,8 @@ impl Emission for Binomial {
         if self.flips.is_some() { 1 } else { 2 }
     }
 
-    fn empty_stats(&self) -> Counts {
-        Counts::new(self.n_components())
+    fn empty_stats(&self) -> Trials {
+        Trials::new(self.n_components())
     }
 
     fn scratch(&self) -> Scratch {
@@ -148,7 +148,7 @@ impl Emission for Binomial {
         }
     }
 
-    fn accumulate(&self, rows: Rows<'_>, resp: &[f64], s: &mut Scratch, stats: &mut Counts) {
+    fn accumulate(&self, rows: Rows<'_>, resp: &[f64], s: &mut Scratch, stats: &mut Trials) {
         for k in 0..self.n_components() {
             let resp = &resp[k * TILE..][..rows.n_rows()];
             stats.yes[k] += dot(resp, &s.heads);
@@ -156,7 +156,7 @@ impl Emission for Binomial {
         }
     }
 
-    fn maximize(&mut self, stats: &Counts) -> Result<Health> {
+    fn maximize(&mut self, stats: &Trials) -> Result<Health> {
         Ok(self.p.maximize(stats))
     }
 

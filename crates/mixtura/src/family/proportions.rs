@@ -2,7 +2,7 @@
 
 use super::{ComponentHealth, EMPTY_SHARE, Health};
 use crate::error::{Error, Result};
-use crate::stats::Counts;
+use crate::stats::Trials;
 
 /// Stands for log 0, so that 0 · log 0 is 0 and no loop needs to branch: one success of probability 0 leaves a sum below
 /// [`NOTHING`], which no sum of logarithms of positive numbers reaches (they are above −745 each).
@@ -76,7 +76,7 @@ impl Proportions {
     }
 
     /// successes / (successes + failures). Where a component has no row with a value, the probability stays.
-    pub(super) fn maximize(&mut self, counts: &Counts) -> Health {
+    pub(super) fn maximize(&mut self, counts: &Trials) -> Health {
         let c = self.n_columns;
         let mut total = vec![0.0; c];
         counts.yes.iter().zip(&counts.no).enumerate().for_each(|(i, (y, n))| total[i % c] += y + n);

@@ -1,16 +1,19 @@
 //! Latent-variable models: an E-step, an M-step and the objective that they climb.
 
+pub mod genetics;
+mod hidden_multinomial;
 pub mod kmeans;
 mod mixture;
 mod posterior;
 mod weights;
 
+pub use hidden_multinomial::{Category, Cell, HiddenMultinomial};
 pub use mixture::{Mixture, MixtureStats};
 pub use posterior::{most_probable, posteriors};
 pub use weights::{FixedWeights, WeightPosterior, WeightPrior, Weights};
 
 use crate::data::Chunk;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::family::Health;
 use crate::stats::{Expectation, Statistic};
 
@@ -51,14 +54,16 @@ pub trait LatentModel: Clone + Send + Sync {
     /// labels, a user's own responsibilities. Known components of the chunk override them.
     ///
     /// # Errors
-    /// As [`LatentModel::e_step`].
+    /// As [`LatentModel::e_step`]; by default always, for models without components.
     fn accumulate_given(
         &self,
-        chunk: Chunk<'_>,
-        resp: &[f64],
-        scratch: &mut Self::Scratch,
-        out: &mut Expectation<Self::Stats>,
-    ) -> Result<()>;
+        _chunk: Chunk<'_>,
+        _resp: &[f64],
+        _scratch: &mut Self::Scratch,
+        _out: &mut Expectation<Self::Stats>,
+    ) -> Result<()> {
+        Err(Error::Usage("this model has no components to give responsibilities of: start it from parameters".into()))
+    }
 
     /// Sets the parameters to the maximum of Q given the statistics.
     ///
@@ -78,6 +83,14 @@ pub trait LatentModel: Clone + Send + Sync {
     }
     /// Number of free parameters, for the information criteria.
     fn n_free_parameters(&self) -> usize;
+}
+
+/// Refuses classification EM for a model without components.
+fn soft_only(posterior: Posterior) -> Result<()> {
+    match posterior {
+        Posterior::Soft => Ok(()),
+        Posterior::Hard => Err(Error::Usage("classification EM is for mixtures: use plain EM for this model".into())),
+    }
 }
 
 /// A model as a point in an unconstrained vector space: what accelerators and standard errors move in.

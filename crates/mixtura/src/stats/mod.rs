@@ -1,10 +1,10 @@
 //! Statistics: values that an E-step makes and that can be merged and scaled.
 
-mod counts;
 mod moments;
+mod trials;
 
-pub use counts::Counts;
 pub use moments::{Layout, Moments};
+pub use trials::Trials;
 
 /// A commutative monoid: `clear` gives the zero, `merge` adds.
 pub trait Statistic: Clone + Send + Sync {
@@ -14,6 +14,24 @@ pub trait Statistic: Clone + Send + Sync {
     fn merge(&mut self, other: &Self);
     /// Multiplies by a number ≥ 0.
     fn scale(&mut self, c: f64);
+}
+
+/// Expected counts, one per hidden cell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Counts(pub Vec<f64>);
+
+impl Statistic for Counts {
+    fn clear(&mut self) {
+        self.0.fill(0.0);
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.0.iter_mut().zip(&other.0).for_each(|(a, b)| *a += b);
+    }
+
+    fn scale(&mut self, c: f64) {
+        self.0.iter_mut().for_each(|a| *a *= c);
+    }
 }
 
 /// What one E-step returns: statistics, log-likelihood and weight of the rows it saw.

@@ -4,17 +4,17 @@ use super::Statistic;
 
 /// For each component and column: Σr·successes and Σr·failures.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Counts {
+pub struct Trials {
     /// Σr·successes, K × columns.
     pub yes: Vec<f64>,
     /// Σr·failures, K × columns.
     pub no: Vec<f64>,
 }
 
-impl Counts {
+impl Trials {
     /// The zero statistic of so many pairs.
     pub fn new(len: usize) -> Self {
-        Counts { yes: vec![0.0; len], no: vec![0.0; len] }
+        Trials { yes: vec![0.0; len], no: vec![0.0; len] }
     }
 
     fn values(&mut self) -> impl Iterator<Item = &mut f64> {
@@ -22,7 +22,7 @@ impl Counts {
     }
 }
 
-impl Statistic for Counts {
+impl Statistic for Trials {
     fn clear(&mut self) {
         self.values().for_each(|v| *v = 0.0);
     }
