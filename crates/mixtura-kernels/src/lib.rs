@@ -8,6 +8,7 @@ mod aligned;
 pub mod cholesky;
 pub mod exp;
 pub mod gaussian;
+pub mod groups;
 pub mod moments;
 pub mod nearest;
 pub mod peak;
