@@ -9,6 +9,7 @@ pub mod cholesky;
 pub mod exp;
 pub mod features;
 pub mod gaussian;
+pub mod groups;
 pub mod moments;
 pub mod nearest;
 pub mod peak;

@@ -9,8 +9,9 @@ use mixtura::data::Dense;
 use mixtura::engine::Threads;
 use mixtura::family::gaussian::{Floor, Gaussian, Structure};
 use mixtura::model::Posterior;
+use mixtura::model::kmeans::plus_plus;
 use mixtura::{KMeans, Mixture, Seed};
-use mixtura_testkit::rows::clusters;
+use mixtura_testkit::rows::{Random, clusters};
 
 fn iteration(c: &mut Criterion) {
     let mut group = c.benchmark_group("iteration");
@@ -39,12 +40,23 @@ fn iteration(c: &mut Criterion) {
     group.finish();
 }
 
+/// K-means on clusters that overlap: the start and Lloyd's iterations, so that one can be held against the other.
 fn kmeans(c: &mut Criterion) {
-    let (rows, _) = clusters(1, 10_000, 8, 8);
-    let data = Dense::new(&rows[..], 8).expect("rows");
-    c.bench_function("kmeans/10000x8k8", |b| {
-        b.iter(|| KMeans { restarts: 1, seed: Seed::new(1), ..KMeans::new(8) }.fit(&data).expect("a fit").inertia);
-    });
+    let mut group = c.benchmark_group("kmeans");
+    group.sample_size(10);
+    for (n, d, k) in [(10_000, 8, 8), (100_000, 2, 4), (100_000, 8, 8), (100_000, 8, 32)] {
+        let mut r = Random::new(1);
+        let centers: Vec<f64> = (0..k * d).map(|_| r.normal()).collect();
+        let rows: Vec<f64> = (0..n * d).map(|i| centers[(i / d * 7919 % k) * d + i % d] + r.normal()).collect();
+        let data = Dense::new(&rows[..], d).expect("rows");
+        let start = || plus_plus(&data, k, Vec::new(), &mut Seed::new(1).rng()).expect("centres");
+        group.bench_function(BenchmarkId::new("start", format!("{n}x{d}k{k}")), |b| b.iter(start));
+        let centers = start();
+        group.bench_function(BenchmarkId::new("lloyd", format!("{n}x{d}k{k}")), |b| {
+            b.iter(|| KMeans::new(k).fit_from(&data, centers.clone()).expect("a fit").inertia);
+        });
+    }
+    group.finish();
 }
 
 criterion_group!(benches, iteration, kmeans);

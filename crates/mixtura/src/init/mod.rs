@@ -88,9 +88,17 @@ impl Start {
             }
         };
         let kmeans = KMeans { restarts: 1, max_iter: self.lloyd, seed, ..KMeans::new(k) };
-        let centers = if self.lloyd == 0 { centers } else { kmeans.fit_from(&rows, centers)?.centers };
+        let (centers, assigned) = if self.lloyd == 0 {
+            (centers, None)
+        } else {
+            let (fit, assigned) = kmeans.lloyd(&rows, centers)?;
+            (fit.centers, Some(assigned))
+        };
         match self.assignment {
-            Assignment::Nearest => Ok(one_hot(&nearest(&rows, &centers)?, k)),
+            Assignment::Nearest => {
+                let assigned = assigned.map_or_else(|| nearest(&rows, &centers), Ok)?;
+                Ok(one_hot(&assigned, k))
+            }
             Assignment::Shared => shared(&rows, &centers, k),
         }
     }
