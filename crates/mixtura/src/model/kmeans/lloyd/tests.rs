@@ -165,7 +165,9 @@ fn two_centres_that_meet_at_the_bound() {
     for case in 0..3000 {
         // The rows at the origin, their own centre on one side at distance a, the other, which wins ties, on the other at b.
         let u: [f64; 3] = std::array::from_fn(|_| r.normal());
-        let (a, b) = (0.5 + r.uniform(), 2.0 + r.uniform());
+        let a = 0.5 + r.uniform();
+        // Where b is little more than a, their rounding is a large share of b − a.
+        let b = a * (1.0 + 10_f64.powf(-12.0 * r.uniform()));
         let at = |other: f64, own: f64| [u.map(|x| x * other), u.map(|x| x * -own)].concat();
         let data = Dense::new(vec![0.0; 24], 3).unwrap();
         let (old, middle) = (at(b, a), 0.5 * (a + b));
