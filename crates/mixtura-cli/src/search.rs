@@ -60,10 +60,14 @@ pub(crate) struct Search {
     /// Add this to every variance, in the data's units squared, in place of the relative floor
     #[arg(long, value_name = "ABS")]
     reg_covar: Option<f64>,
-    /// squarem: EM with guarded extrapolation, the same optima in fewer passes; em: plain EM; stepwise: two
-    /// passes of stepwise (online) EM first, for many rows or a saved model that should follow new ones
+    /// squarem: EM with guarded extrapolation, the same optima in fewer passes; anderson: extrapolation from the
+    /// last few passes together; em: plain EM; stepwise: two passes of stepwise (online) EM first, for many rows or
+    /// a saved model that should follow new ones
     #[arg(long, value_name = "NAME", default_value = "squarem", value_parser = flags::method)]
     algorithm: Method,
+    /// Leave nothing out: otherwise the iterations take responsibilities below 9e-27 for 0, which saves time
+    #[arg(long)]
+    exact: bool,
     /// What to do with a collapsing component: floor, reset, drop, refuse
     #[arg(long, value_name = "POLICY", default_value = "floor", value_parser = flags::collapse)]
     collapse: Collapse,
@@ -209,6 +213,7 @@ impl Search {
             reg_covar: self.reg_covar,
             collapse: self.collapse,
             method: self.algorithm,
+            exact: self.exact,
             ..GaussianMixture::new(1)
         };
         let (criterion, folds, replicates) = (self.criterion, self.folds, self.replicates);

@@ -24,8 +24,8 @@ pub const COLLAPSE: [(&str, Collapse); 4] =
     [("floor", Collapse::Floor), ("reset", Collapse::Reset), ("drop", Collapse::Drop), ("refuse", Collapse::Refuse)];
 
 /// The methods of the long runs and their names.
-pub const METHODS: [(&str, Method); 3] =
-    [("squarem", Method::Squarem), ("em", Method::Em), ("stepwise", Method::Stepwise)];
+pub const METHODS: [(&str, Method); 4] =
+    [("squarem", Method::Squarem), ("anderson", Method::Anderson), ("em", Method::Em), ("stepwise", Method::Stepwise)];
 
 /// The names of the priors of mixing weights (scikit-learn's).
 pub const WEIGHT_PRIORS: [&str; 2] = ["dirichlet_process", "dirichlet_distribution"];

@@ -68,6 +68,8 @@ fn the_same_bits_through_any_number_of_interruptions() {
     for (method, collapse, criterion) in [
         (Method::Squarem, Collapse::Floor, Criterion::Bic),
         (Method::Em, Collapse::Floor, Criterion::Bic),
+        (Method::Anderson, Collapse::Floor, Criterion::Bic),
+        (Method::Anderson, Collapse::Reset, Criterion::Bic),
         (Method::Squarem, Collapse::Reset, Criterion::Bic),
         (Method::Squarem, Collapse::Drop, Criterion::Bic),
         (Method::Squarem, Collapse::Floor, Criterion::Cv),

@@ -1,9 +1,11 @@
 //! Ways to alternate E- and M-steps, one published method per file.
 
+mod anderson;
 mod batch;
 mod squarem;
 mod stepwise;
 
+pub use anderson::Anderson;
 pub use batch::Batch;
 pub use squarem::Squarem;
 pub use stepwise::{ALPHA, Stepwise, StepwiseFirst};

@@ -30,7 +30,7 @@ pub struct Squarem<M> {
 }
 
 /// First limit of −α, and the factor by which it grows and shrinks (Varadhan & Roland 2008, §6).
-const REACH: f64 = 4.0;
+pub(super) const REACH: f64 = 4.0;
 
 impl<M> Default for Squarem<M> {
     fn default() -> Self {
@@ -38,33 +38,29 @@ impl<M> Default for Squarem<M> {
     }
 }
 
-impl<M: LatentModel + Unconstrained> Squarem<M> {
-    /// −α of the step from θ₀ over θ₁ to θ₂: with EM's slowest rate λ about 1 / (1 − λ).
-    fn length(origin: &[f64], middle: &[f64], last: &[f64]) -> f64 {
-        let (mut rr, mut vv) = (0.0, 0.0);
-        for i in 0..last.len() {
-            let r = middle[i] - origin[i];
-            let v = last[i] - middle[i] - r;
-            rr += r * r;
-            vv += v * v;
-        }
-        (rr / vv).sqrt()
+/// −α of the step from θ₀ over θ₁ to θ₂: with EM's slowest rate λ about 1 / (1 − λ).
+pub(super) fn step_length(origin: &[f64], middle: &[f64], last: &[f64]) -> f64 {
+    let (mut rr, mut vv) = (0.0, 0.0);
+    for i in 0..last.len() {
+        let r = middle[i] - origin[i];
+        let v = last[i] - middle[i] - r;
+        rr += r * r;
+        vv += v * v;
     }
+    (rr / vv).sqrt()
+}
 
-    /// The jump of that length, if it is longer than EM's own two steps and valid.
-    fn jump(origin: &[f64], middle: &[f64], last: &[f64], length: f64, model: &M) -> Option<M> {
-        if !(length > 1.0 && length.is_finite()) {
-            return None;
-        }
-        let target: Vec<f64> = (0..last.len())
-            .map(|i| {
-                let r = middle[i] - origin[i];
-                let v = last[i] - middle[i] - r;
-                origin[i] + 2.0 * length * r + length * length * v
-            })
-            .collect();
-        model.with_vector(&target)
+/// Where the jump of that length leads, if it is longer than EM's own two steps.
+pub(super) fn squared(origin: &[f64], middle: &[f64], last: &[f64], length: f64) -> Option<Vec<f64>> {
+    if !(length > 1.0 && length.is_finite()) {
+        return None;
     }
+    let coordinate = |i: usize| {
+        let r = middle[i] - origin[i];
+        let v = last[i] - middle[i] - r;
+        origin[i] + 2.0 * length * r + length * length * v
+    };
+    Some((0..last.len()).map(coordinate).collect())
 }
 
 impl<M: LatentModel + Unconstrained> Algorithm<M> for Squarem<M> {
@@ -91,13 +87,13 @@ impl<M: LatentModel + Unconstrained> Algorithm<M> for Squarem<M> {
             (Phase::First, Some(origin)) => self.phase = Phase::Second { origin, objective },
             (Phase::Second { origin, objective: before }, Some(middle)) if origin.len() == middle.len() => {
                 let last = model.to_vector();
-                let length = Self::length(&origin, &middle, &last);
+                let length = step_length(&origin, &middle, &last);
                 // Near an optimum the objective's increments shrink by λ², so after this one there remain increment ·
                 // λ² / (1 − λ²) ≈ increment · length / 2; the whole length leaves a factor of two for λ's own error.
                 let gain = objective - before;
                 remaining = Remaining::Nats(if gain > 0.0 { gain * length.max(1.0) } else { gain.abs() });
                 let length = length.min(self.reach);
-                if let Some(jumped) = Self::jump(&origin, &middle, &last, length, model) {
+                if let Some(jumped) = squared(&origin, &middle, &last, length).and_then(|v| model.with_vector(&v)) {
                     if length >= self.reach {
                         self.reach *= REACH;
                     }

@@ -9,7 +9,7 @@ use super::certificate::{certify, order, place};
 use super::prepare::{BATCHES, Prepared, RESETS, STARTS};
 use super::race::{DEFAULT_FIELD, RaceOptions, assigned, given, race};
 use super::{Control, Fit, Progress, Run, RunOptions, Status, StatusKind, Stop, StopRule, run_until};
-use crate::algorithm::{ALPHA, Algorithm, Batch, Squarem, Stepwise, StepwiseFirst};
+use crate::algorithm::{ALPHA, Algorithm, Anderson, Batch, Squarem, Stepwise, StepwiseFirst};
 use crate::data::{Affine, Source};
 use crate::engine::Threads;
 use crate::error::{Error, Result};
@@ -115,6 +115,8 @@ pub enum Method {
     Em,
     /// Guarded squared extrapolation: the same optima in fewer E-steps.
     Squarem,
+    /// Guarded Anderson acceleration: extrapolation from the last few iterations together.
+    Anderson,
     /// A few passes of stepwise EM, then as `Squarem`: for many rows and starts that are far off, and for a saved model that
     /// should follow new rows.
     Stepwise,
@@ -164,6 +166,8 @@ pub struct GaussianMixture {
     pub collapse: Collapse,
     /// How E- and M-steps alternate.
     pub method: Method,
+    /// Whether E-steps leave nothing out; otherwise responsibilities below e⁻⁶⁰ are 0 ([`Mixture::with_exact`]).
+    pub exact: bool,
     /// Work spent on starts and restarts where their number is automatic: 1 is some seconds of one core at most.
     pub effort: f64,
 }
@@ -185,6 +189,7 @@ impl GaussianMixture {
             reg_covar: None,
             collapse: Collapse::Floor,
             method: Method::Squarem,
+            exact: false,
             effort: 1.0,
         }
     }
@@ -318,7 +323,8 @@ impl GaussianMixture {
             None => data.floor.clone(),
             Some(r) => Floor::added(data.data.affine.scale.iter().map(|s| r / s / s).collect()),
         };
-        Ok(Mixture::equal(Gaussian::standard(self.structure, self.n_components, d, floor)))
+        let bank = Gaussian::standard(self.structure, self.n_components, d, floor);
+        Ok(Mixture::equal(bank).with_exact(self.exact))
     }
 
     /// Flops of one EM iteration over `n` rows: E- and M-step, some 40 per exponential; and per component the factor and,
@@ -472,6 +478,7 @@ impl GaussianMixture {
         let algorithm: &mut dyn Algorithm<Mixture<Gaussian>> = match self.method {
             Method::Em => &mut Batch(Posterior::Soft),
             Method::Squarem => &mut Squarem::default(),
+            Method::Anderson => &mut Anderson::default(),
             Method::Stepwise => {
                 let passes = Stepwise::new(ALPHA, self.seed.child(BATCHES).child(r as u64))?;
                 &mut StepwiseFirst::new(passes, STEPWISE_PASSES)
@@ -481,6 +488,8 @@ impl GaussianMixture {
         let jacobian = data.data.log_jacobian();
         let history: Vec<f64> = self.history.iter().map(|objective| objective - jacobian).collect();
         let stop = StopRule { stop: self.stop, history: &history };
+        // A start that was given has the setting of whoever made it.
+        let start = start.with_exact(self.exact);
         run_until(stop, start, &mut Threads::new(&data.data), algorithm, options, control, &mut policy)
     }
 

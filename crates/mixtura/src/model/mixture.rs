@@ -23,9 +23,11 @@ use crate::stats::{Expectation, Statistic};
 pub struct Mixture<E, W = Vec<f64>> {
     weights: W,
     emission: E,
+    /// Whether E-steps keep what [`NEGLIGIBLE`] would leave out.
+    exact: bool,
 }
 
-/// In an E-step, a responsibility below exp of this is 0, and the M-step passes the row over. The log-likelihood of a row errs by
+/// In an E-step, unless it is to be exact, a responsibility below exp of this is 0, and the M-step passes the row over. The log-likelihood of a row errs by
 /// less than K·e⁻⁶⁰ = K·9e-27, far below its rounding; a moment by n·9e-27 times some 200 variances, below its rounding for
 /// n up to 1e9; a component with less than 1e-13 of all weight counts as empty anyway. Predictions leave nothing out.
 const NEGLIGIBLE: f64 = -60.0;
@@ -70,13 +72,13 @@ impl<E: Emission> Mixture<E> {
             )));
         }
         normalise(&mut weights)?;
-        Ok(Mixture { weights, emission })
+        Ok(Mixture { weights, emission, exact: false })
     }
 
     /// Equal weights over a bank.
     pub fn equal(emission: E) -> Self {
         let k = emission.n_components();
-        Mixture { weights: vec![1.0 / k as f64; k], emission }
+        Mixture { weights: vec![1.0 / k as f64; k], emission, exact: false }
     }
 
     /// Mixing weights, one per component.
@@ -119,13 +121,19 @@ impl<E: Emission, W: Weights> Mixture<E, W> {
         if w != k {
             return Err(Error::Model(format!("{w} weights are given for {k} components")));
         }
-        Ok(Mixture { weights, emission })
+        Ok(Mixture { weights, emission, exact: false })
     }
 
     /// A mixture of parts that belong together.
     pub(crate) fn from_parts(weights: W, emission: E) -> Self {
         assert_eq!(emission.n_components(), weights.n_components());
-        Mixture { weights, emission }
+        Mixture { weights, emission, exact: false }
+    }
+
+    /// The same mixture, with E-steps that leave nothing out (`true`) or set responsibilities below e⁻⁶⁰ to 0 (`false`, as every
+    /// new mixture does: 9e-27 per row and component, below the rounding of what is summed).
+    pub fn with_exact(self, exact: bool) -> Self {
+        Mixture { exact, ..self }
     }
 
     /// What is known of the weights: numbers, or a posterior.
@@ -167,7 +175,7 @@ impl<E: Emission + Unconstrained, W: Weights + Unconstrained> Unconstrained for 
     fn with_vector(&self, vector: &[f64]) -> Option<Self> {
         let (weights, emission) = vector.split_at_checked(self.weights.to_vector().len())?;
         let weights = self.weights.with_vector(weights)?;
-        Some(Mixture { weights, emission: self.emission.with_vector(emission)? })
+        Some(Mixture { weights, emission: self.emission.with_vector(emission)?, exact: self.exact })
     }
 }
 
@@ -270,13 +278,14 @@ impl<E: Emission, W: Weights> LatentModel for Mixture<E, W> {
                     (0..k).filter(|c| *c != known).for_each(|c| scratch.resp[c * TILE + t] = f64::NEG_INFINITY);
                 }
             }
+            let lowest = if self.exact { LOWEST } else { NEGLIGIBLE };
             match chunk.weights {
                 None => {
-                    out.log_likelihood += scratch.normalise_total(n, &self.weights, NEGLIGIBLE);
+                    out.log_likelihood += scratch.normalise_total(n, &self.weights, lowest);
                     out.weight += n as f64;
                 }
                 Some(weights) => {
-                    scratch.normalise(n, &self.weights, NEGLIGIBLE);
+                    scratch.normalise(n, &self.weights, lowest);
                     for (w, l) in weights[from..to].iter().zip(scratch.log_density.iter()) {
                         out.log_likelihood += w * l;
                         out.weight += w;
@@ -335,7 +344,7 @@ impl<E: Emission, W: Weights> LatentModel for Mixture<E, W> {
         let (&k, rest) = parameters.split_first()?;
         let (weights, rest) = self.weights.with_parameters(k as usize, rest)?;
         let emission = self.emission.with_parameters(rest)?;
-        (emission.n_components() == weights.n_components()).then_some(Mixture { weights, emission })
+        (emission.n_components() == weights.n_components()).then_some(Mixture { weights, emission, exact: self.exact })
     }
 
     fn log_prior(&self) -> f64 {
