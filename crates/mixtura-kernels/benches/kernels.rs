@@ -6,7 +6,7 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use mixtura_kernels::moments::{self, Strided};
-use mixtura_kernels::{Aligned, Isa, TILE, exp, gaussian, nearest, peak, softmax, tile};
+use mixtura_kernels::{Aligned, Isa, TILE, exp, features, gaussian, nearest, peak, softmax, tile};
 use std::hint::black_box;
 
 const DIMENSIONS: [usize; 9] = [1, 2, 4, 8, 16, 32, 41, 64, 128];
@@ -99,11 +99,42 @@ fn by_dimension(c: &mut Criterion) {
     }
 }
 
+/// Both half-steps for several components at once, by quadratic features.
+fn by_features(c: &mut Criterion) {
+    let (isa, n) = (Isa::detect(), TILE);
+    for (k, dim) in [(3, 8), (8, 4), (8, 8), (8, 16), (8, 32), (8, 64), (32, 16)] {
+        let x = rows(dim);
+        let mut t = Aligned::zeros(tile::len(dim));
+        tile::load(isa, Strided { values: &x, stride: dim }, n, dim, &mut t);
+        let len = dim * (dim + 1) / 2;
+        let (mut resp, mut out) = (Aligned::zeros(k * TILE), Aligned::zeros(k * TILE));
+        resp.fill(0.3);
+        let polynomials =
+            features::Polynomials::new(isa, dim, &vec![0.0; k], &vec![0.1; k * dim], &vec![0.2; k * len]);
+        let mut group = c.benchmark_group("features, useful flops");
+        group.throughput(Throughput::Elements((n * k * dim * dim) as u64));
+        let name = format!("{k} components");
+        group.bench_function(BenchmarkId::new(format!("log-densities, {name}"), dim), |b| {
+            b.iter(|| features::log_densities(isa, black_box(&t), n, &polynomials, &mut out));
+        });
+        let mut work = Aligned::zeros(features::work_len(dim));
+        let (mut first, mut second) = (vec![0.0; k * dim], vec![0.0; k * len]);
+        let components: Vec<u16> = (0..k as u16).collect();
+        group.bench_function(BenchmarkId::new(format!("moments, {name}"), dim), |b| {
+            b.iter(|| {
+                let resp = black_box(&resp);
+                features::moments(isa, &t, n, dim, resp, &components, &mut work, &mut first, &mut second);
+            });
+        });
+        group.finish();
+    }
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default()
         .warm_up_time(std::time::Duration::from_millis(200))
         .measurement_time(std::time::Duration::from_millis(800));
-    targets = peak_of_the_core, elementwise, by_dimension
+    targets = peak_of_the_core, elementwise, by_dimension, by_features
 }
 criterion_main!(benches);
