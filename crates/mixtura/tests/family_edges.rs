@@ -8,6 +8,7 @@ use mixtura::family::binomial::Binomial;
 use mixtura::family::gaussian::{Gaussian, Structure};
 use mixtura::family::linear::{Linear, Prepared};
 use mixtura::model::{FixedWeights, LatentModel, Posterior, Unconstrained, Weights};
+use mixtura::stats::Statistic;
 use mixtura::{Error, Mixture, Seed, init};
 use mixtura_testkit::golden::assert_close;
 use mixtura_testkit::laws::{climb, expect};
@@ -202,6 +203,18 @@ fn tables_without_a_regression_are_refused_in_one_sentence() {
         text(&twice, true).starts_with("column 'age' is constant or a linear combination of the columns before it")
     );
     assert!(text(&twice, false).starts_with("column 'age' is"));
+    // Dependent but for rounding, as data are.
+    let mut r = Random::new(33);
+    let rounded: Vec<f64> = (0..50).flat_map(|_| [r.normal(), 0.0, r.normal()]).collect();
+    let dependent = |a: f64, b: f64| {
+        let rows = rounded.chunks(3).flat_map(move |row| [row[0], a * row[0] + b, row[2]]);
+        text(&rows.collect::<Vec<f64>>(), true)
+    };
+    for a in [0.3, -0.7, 1.1, 2.3, 9.7, -0.01] {
+        for b in [0.7, -31.1, 1e6] {
+            assert!(dependent(a, b).starts_with("column 'age' is"), "{a} {b}");
+        }
+    }
     let constant = [1.0, 2.0, 3.0, 1.0, 4.0, 1.0, 1.0, 7.0, 2.0, 1.0, 1.0, 9.0];
     assert!(text(&constant, true).starts_with("column 'dose' is constant"));
     assert!(Prepared::new(&Dense::new(&constant[..], 3).unwrap(), false, &names).is_ok());
@@ -227,21 +240,42 @@ fn tables_without_a_regression_are_refused_in_one_sentence() {
 
 #[test]
 fn a_component_without_spread_keeps_its_slope() {
-    // All rows of component 0 share one x: their slope is unknown and stays, their level does not.
-    let rows = Dense::new(vec![2.0, 1.0, 2.0, 3.0, 0.0, 9.0, 5.0, 19.0, 7.0, 23.1], 2)
-        .unwrap()
-        .with_labels(vec![0, 0, 1, 1, 1])
-        .unwrap();
+    // All rows of component 0 share one x: their slope is unknown and stays, their level does not. Means of rounded numbers about
+    // a point elsewhere leave a spread of rounding, which is none.
+    let cells = vec![2.1, 1.0, 2.1, 3.0, 2.1, 2.5, 0.0, 9.0, 5.0, 19.0, 7.0, 23.1];
+    let rows = Dense::new(cells, 2).unwrap().with_labels(vec![0, 0, 0, 1, 1, 1]).unwrap();
+    let rows = rows.with_weights(vec![0.3, 0.7, 1.1, 1.0, 1.0, 1.0]).unwrap();
     let start = Mixture::equal(Linear::new(true, 1, vec![0.0, 0.25, 0.0, 0.0], vec![1.0, 1.0]).unwrap());
     let mut model = start;
     for _ in 0..3 {
         model = step(&model, &rows);
         let lines = model.emission();
         assert_eq!(lines.slopes(0), [0.25]);
-        assert_close("level", &[lines.predict(0, &[2.0]), lines.variance(0)], &[2.0, 1.0], 1e-15);
+        // (0.3 · 1 + 0.7 · 3 + 1.1 · 2.5) / 2.1 = 5.15 / 2.1, and (0.3 + 0.7 · 9 + 1.1 · 6.25) / 2.1 less its square.
+        let level = 5.15 / 2.1;
+        let want = [level, 13.475 / 2.1 - level * level];
+        assert_close("level", &[lines.predict(0, &[2.1]), lines.variance(0)], &want, 1e-14);
         // Σ(x−4)(y−17.0333…) / Σ(x−4)² = (−36 + 19 + 69.3) / 26.
         assert_close("slope", lines.slopes(1), &[52.3 / 26.0], 1e-14);
     }
+}
+
+#[test]
+fn statistics_of_different_points_merge() {
+    // Two halves of the rows, each seen by another line through another point, 1e3 away: together the least squares of all.
+    let cells = crossing(300, 0.0);
+    let whole = Dense::new(&cells[..], 2).unwrap();
+    let halves = [&cells[..200], &cells[200..]].map(|half| Dense::new(half, 2).unwrap());
+    let bank = Linear::new(true, 1, vec![0.0, 1.0], vec![1.0]).unwrap();
+    let far = bank.with_parameters(&[1e3, -1e3, 5.0, 2.0]).unwrap();
+    let (near, far) = (Mixture::equal(bank), Mixture::equal(far));
+    let mut stats = expect(&near, &halves[0]).stats;
+    stats.merge(&expect(&far, &halves[1]).stats);
+    let mut merged = near.clone();
+    merged.m_step(&stats).unwrap();
+    let want = step(&near, &whole);
+    // A shift of 1e3 loses the digits of its square, 1e6 · 1e-16, to sums of size 1.
+    assert_close("merged", &merged.emission().parameters(), &want.emission().parameters(), 1e-9);
 }
 
 #[test]
