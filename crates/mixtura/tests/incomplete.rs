@@ -26,8 +26,11 @@ fn holes(seed: u64, n: usize, d: usize, unit: f64) -> Vec<f64> {
         .collect()
 }
 
+/// A completed row and the conditional covariance of its missing cells (D × D, 0 elsewhere).
+type Completed = (Vec<f64>, Vec<f64>);
+
 /// Conditional mean of a row's missing cells and their conditional covariance (D × D, 0 elsewhere), by normal equations.
-fn complete(row: &[f64], mean: &[f64], covariance: &[f64]) -> (Vec<f64>, Vec<f64>) {
+fn complete(row: &[f64], mean: &[f64], covariance: &[f64]) -> Completed {
     let d = row.len();
     let (seen, gone): (Vec<usize>, Vec<usize>) = (0..d).partition(|&j| !row[j].is_nan());
     let (mut x, mut c) = (row.to_vec(), vec![0.0; d * d]);
@@ -51,9 +54,8 @@ fn em(values: &[f64], d: usize, weights: &[f64], iterations: usize) -> (Vec<f64>
     let mut covariance: Vec<f64> = (0..d * d).map(|n| if n / d == n % d { 4.0 } else { 0.0 }).collect();
     for _ in 0..iterations {
         let completed: Vec<_> = values.chunks(d).map(|row| complete(row, &mean, &covariance)).collect();
-        let average = |f: &dyn Fn(&(Vec<f64>, Vec<f64>)) -> f64| {
-            completed.iter().zip(weights).map(|(c, w)| w * f(c)).sum::<f64>() / total
-        };
+        let average =
+            |f: &dyn Fn(&Completed) -> f64| completed.iter().zip(weights).map(|(c, w)| w * f(c)).sum::<f64>() / total;
         let next: Vec<f64> = (0..d).map(|j| average(&|(x, _)| x[j])).collect();
         covariance =
             (0..d * d).map(|n| average(&|(x, c)| (x[n / d] - next[n / d]) * (x[n % d] - next[n % d]) + c[n])).collect();
@@ -129,7 +131,7 @@ fn imputed_means_are_conditional_means_and_draws_their_distribution() {
 
 #[test]
 fn a_column_without_values_is_refused() {
-    let values = vec![1.0, f64::NAN, 2.0, f64::NAN, 4.0, f64::NAN];
+    let values = [1.0, f64::NAN, 2.0, f64::NAN, 4.0, f64::NAN];
     for structure in Structure::ALL {
         let options = GaussianMixture { structure, ..GaussianMixture::new(1) };
         let error = options.fit(&Dense::new(&values[..], 2).unwrap()).unwrap_err().to_string();
