@@ -109,8 +109,7 @@ fn by_features(c: &mut Criterion) {
         let len = dim * (dim + 1) / 2;
         let (mut resp, mut out) = (Aligned::zeros(k * TILE), Aligned::zeros(k * TILE));
         resp.fill(0.3);
-        let polynomials =
-            features::Polynomials::new(isa, dim, &vec![0.0; k], &vec![0.1; k * dim], &vec![0.2; k * len]);
+        let polynomials = features::Polynomials::new(isa, dim, &vec![0.0; k], &vec![0.1; k * dim], &vec![0.2; k * len]);
         let mut group = c.benchmark_group("features, useful flops");
         group.throughput(Throughput::Elements((n * k * dim * dim) as u64));
         let name = format!("{k} components");
