@@ -4,7 +4,7 @@ use mixtura_kernels::exp::LOWEST;
 use mixtura_kernels::{Aligned, Isa, TILE, moments::sum, softmax::softmax};
 use rand::RngExt;
 
-use super::{LatentModel, Posterior, Predict, Unconstrained, Weights};
+use super::{Bound, LatentModel, Posterior, Predict, Unconstrained, Weights};
 use crate::data::Chunk;
 use crate::error::{Error, Result};
 use crate::family::{Emission, Health};
@@ -346,6 +346,10 @@ impl<E: Emission, W: Weights> LatentModel for Mixture<E, W> {
 
     fn n_free_parameters(&self) -> usize {
         self.weights.n_free_parameters() + self.emission.n_free_parameters()
+    }
+
+    fn bound(&self, at: &Self, chunk: Chunk<'_>) -> Option<Bound> {
+        Bound::of_mixture(self, at, chunk)
     }
 }
 

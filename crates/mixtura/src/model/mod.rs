@@ -1,16 +1,20 @@
 //! Latent-variable models: an E-step, an M-step and the objective that they climb.
 
+mod bound;
+mod em;
 pub mod kmeans;
 mod mixture;
 mod posterior;
 mod weights;
 
+pub use bound::Bound;
+pub use em::Em;
 pub use mixture::{Mixture, MixtureStats};
 pub use posterior::{most_probable, posteriors};
 pub use weights::{WeightPosterior, WeightPrior, Weights};
 
 use crate::data::Chunk;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::family::Health;
 use crate::stats::{Expectation, Statistic};
 
@@ -51,14 +55,16 @@ pub trait LatentModel: Clone + Send + Sync {
     /// labels, a user's own responsibilities. Known components of the chunk override them.
     ///
     /// # Errors
-    /// As [`LatentModel::e_step`].
+    /// As [`LatentModel::e_step`]; by default, that the model starts from parameters only.
     fn accumulate_given(
         &self,
-        chunk: Chunk<'_>,
-        resp: &[f64],
-        scratch: &mut Self::Scratch,
-        out: &mut Expectation<Self::Stats>,
-    ) -> Result<()>;
+        _chunk: Chunk<'_>,
+        _resp: &[f64],
+        _scratch: &mut Self::Scratch,
+        _out: &mut Expectation<Self::Stats>,
+    ) -> Result<()> {
+        Err(Error::Usage("this model cannot start from responsibilities: give parameters".into()))
+    }
 
     /// Sets the parameters to the maximum of Q given the statistics.
     ///
@@ -78,6 +84,12 @@ pub trait LatentModel: Clone + Send + Sync {
     }
     /// Number of free parameters, for the information criteria.
     fn n_free_parameters(&self) -> usize;
+
+    /// What a chunk adds to the lower bound of this model's log-likelihood that the posterior of another one, `at`, gives,
+    /// and to the divergence of the two posteriors; `None` where the model does not say.
+    fn bound(&self, _at: &Self, _chunk: Chunk<'_>) -> Option<Bound> {
+        None
+    }
 }
 
 /// A model as a point in an unconstrained vector space: what accelerators and standard errors move in.
