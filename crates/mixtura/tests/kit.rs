@@ -174,7 +174,7 @@ fn mistakes_of_the_author_get_a_sentence() {
         }
     };
     for squarem in [false, true] {
-        let sentence = |bug| fit(bug, squarem).err().expect("a refusal").to_string();
+        let sentence = |bug| fit(bug, squarem).expect_err("a refusal").to_string();
         let said = sentence(Bug::LogLikelihood(f64::NAN));
         assert!(said.contains("NaN in iteration 3 of run 0"), "{said}");
         let said = sentence(Bug::LogLikelihood(f64::INFINITY));
