@@ -9,8 +9,9 @@
 """
 
 from mixtura._bayesian import BayesianGaussianMixture
+from mixtura._em import EM
 from mixtura._gaussian import GaussianMixture
 from mixtura._kmeans import KMeans
 from mixtura._select import Selection, select
 
-__all__ = ["BayesianGaussianMixture", "GaussianMixture", "KMeans", "Selection", "select"]
+__all__ = ["EM", "BayesianGaussianMixture", "GaussianMixture", "KMeans", "Selection", "select"]

@@ -12,6 +12,7 @@ __all__ = [
     "fit_bayesian",
     "fit_gaussian",
     "fit_kmeans",
+    "fit_own",
     "kmeans_distances",
     "kmeans_nearest",
     "main_from",
@@ -34,6 +35,7 @@ class _FitOptions(TypedDict):
     restarts: int | None
     seed: int
     every: int
+    bound: bool
     threads: int | None
 
 class _Start(TypedDict):
@@ -77,6 +79,7 @@ class _Fit(_Parameters):
     n_parameters: int
     objective: _Floats
     nats_remaining: _Floats
+    bound: _Floats
     record: str
     interrupt: NotRequired[BaseException | None]
 
@@ -88,6 +91,23 @@ class _BayesianFit(_Fit):
     prior_mean: _Floats
     prior_covariance: _Floats
     n_effective: int
+
+class _OwnOptions(TypedDict):
+    squarem: bool
+    max_iter: int
+    tolerance: float
+    parameters: bool
+
+class _OwnFit(TypedDict):
+    state: Any
+    status: str
+    certificate: dict[str, Any]
+    n_iter: int
+    log_likelihood: float
+    objective: float
+    objectives: _Floats
+    nats_remaining: _Floats
+    parameters: _Floats
 
 class _KMeansFit(TypedDict):
     centers: _Floats
@@ -157,6 +177,7 @@ def select(
 def fit_kmeans(
     x: _Rows, options: _KMeansOptions, starts: list[_Floats] | None = None, weights: _Floats | None = None
 ) -> _KMeansFit: ...
+def fit_own(driver: object, n_runs: int, options: _OwnOptions) -> _OwnFit: ...
 def kmeans_nearest(x: _Rows, centers: _Floats, threads: int | None = None) -> NDArray[np.int32]: ...
 def kmeans_distances(x: _Rows, centers: _Floats, threads: int | None = None) -> _Floats: ...
 def rows_fingerprint(x: _Rows, weights: _Floats | None = None, labels: NDArray[np.int32] | None = None) -> str: ...

@@ -69,6 +69,7 @@ class MixtureFit(AnyMixture):
     warm_start: bool
     verbose: int | Literal["tqdm"]
     verbose_interval: int
+    trace_bound: bool
     converged_: bool
     n_iter_: int
     lower_bound_: float
@@ -162,8 +163,9 @@ class MixtureFit(AnyMixture):
         init = check_choice(self, "init_params", self.init_params, ("auto", *_starts.NAMES))
         n_init = None if self.n_init == "auto" else check_integer(self, "n_init", self.n_init, 1)
         every = self._every()
-        if not isinstance(cast(object, self.warm_start), bool | np.bool_):
-            raise refuse(self, "warm_start", self.warm_start, "True or False")
+        for name in ("warm_start", "trace_bound"):
+            if not isinstance(getattr(self, name), bool | np.bool_):
+                raise refuse(self, name, getattr(self, name), "True or False")
         return {
             "n_components": k,
             "covariance_type": structure,
@@ -175,6 +177,7 @@ class MixtureFit(AnyMixture):
             "restarts": n_init,
             "seed": check_seed(self, self.random_state) if init == "auto" else 0,
             "every": every,
+            "bound": bool(self.trace_bound),
             "threads": check_threads(self, self.n_jobs),
         }
 
@@ -223,6 +226,8 @@ class MixtureFit(AnyMixture):
         self.covariances_ = shapes.from_full(self.covariance_type, found["covariances"])
         objective = cast("list[float]", found["objective"].tolist())
         self.trace_ = {"objective": found["objective"], "nats_remaining": found["nats_remaining"]}
+        if self.trace_bound:
+            self.trace_["bound"] = found["bound"]
         # What a warm start needs to know; the last objective is the first of the next run.
         self._history = [*history, *objective[:-1]][-_HISTORY:]
         unit = self._nats(found["total_weight"])

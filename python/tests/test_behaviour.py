@@ -209,3 +209,20 @@ def test_the_command_comes_with_the_package(tmp_path):
     assert GaussianMixture.load(model).means_.shape == (2, 2)
     wrong = subprocess.run([*command, "fit"], capture_output=True, text=True)
     assert wrong.returncode == 2 and "required arguments" in wrong.stderr
+
+
+@both
+def test_the_bound_is_kept_on_request(Mixture):
+    rng = np.random.default_rng(7)
+    X = np.concatenate([rng.normal(m, 3.0, size=(80, 2)) for m in (0, 8)]) * [1.0, 1e-3]
+    quiet, told = (Mixture(2, random_state=0, trace_bound=b).fit(X) for b in (False, True))
+    assert "bound" not in quiet.trace_ and quiet.objective_ == told.objective_
+    log_likelihood, bound, divergence = told.trace_["bound"].T
+    assert len(bound) == 2 * told.n_iter_
+    # Sums of a few hundred terms: far below 1e-10 of them.
+    np.testing.assert_allclose(bound + divergence, log_likelihood, rtol=1e-10, atol=1e-10)
+    assert (divergence > -1e-10).all() and (divergence[::2] == 0).all() and divergence[1] > 0
+    # In the data's own units, as score_samples has them: the last step of a converged run moves less than 0.001 nats.
+    np.testing.assert_allclose(log_likelihood[-1], told.score_samples(X).sum(), rtol=0, atol=1e-3)
+    with pytest.raises(ValueError, match="trace_bound"):
+        Mixture(2, trace_bound="yes").fit(X)

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use mixtura::data::Source;
 use mixtura::family::gaussian::{Gaussian, Structure};
-use mixtura::fit::{Assigned, Control, Fit, Given, Init, Iteration, Method, Prepared, Stop};
+use mixtura::fit::{self, Assigned, Control, Fit, Given, Init, Iteration, Method, Prepared, Stop};
 use mixtura::persist::{DataRecord, Record};
 use mixtura::{BayesianMixture, GaussianMixture, Mixture, Seed, catalog};
 use numpy::{IntoPyArray, PyReadonlyArray1, PyReadonlyArray2};
@@ -13,7 +13,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::input::Cells;
+use crate::input::{Cells, matrix};
 use crate::model::parameters;
 use crate::run::{Interruptible, World, run};
 
@@ -35,6 +35,8 @@ pub(crate) struct Options {
     pub(crate) seed: u64,
     /// Iterations between two lines of progress; 0 = none.
     every: usize,
+    /// Whether the trace keeps the bound.
+    bound: bool,
     threads: Option<usize>,
 }
 
@@ -110,6 +112,7 @@ impl Options {
             one_scale: structure == Structure::Spherical,
             seed: Seed::new(self.seed),
             every: self.every,
+            bound: self.bound,
         }
     }
 }
@@ -179,6 +182,7 @@ pub(crate) struct Case {
     one_scale: bool,
     seed: Seed,
     every: usize,
+    bound: bool,
     /// What it took to make a table of the library from the array: a caller in Rust does the same.
     table: Duration,
 }
@@ -227,6 +231,7 @@ fn heard<T>(
     };
     let control = Control {
         interrupt: Some(world.interrupt),
+        record: fit::Record { bound: case.bound, ..fit::Record::default() },
         iteration: if case.every > 0 { Some(&iteration) } else { None },
         ..Control::default()
     };
@@ -245,6 +250,13 @@ pub(crate) fn describe<'py>(
     let shift = reached - fit.trace.objective.last().copied().unwrap_or(reached);
     let objective: Vec<f64> = fit.trace.objective.iter().map(|o| o + shift).collect();
     let remaining: Vec<f64> = fit.trace.nats_remaining.iter().map(|r| r.unwrap_or(f64::NAN)).collect();
+    // The bound moves with the units as the log-likelihood does, the divergence not at all.
+    let halves = fit
+        .trace
+        .half_steps
+        .iter()
+        .flat_map(|half| [half.log_likelihood + shift, half.bound.lower_bound + shift, half.bound.divergence]);
+    let halves: Vec<f64> = halves.collect();
     let data = DataRecord {
         source: "Python".to_owned(),
         n_rows: fit.n_rows,
@@ -265,6 +277,7 @@ pub(crate) fn describe<'py>(
     out.set_item("n_parameters", fit.n_free_parameters)?;
     out.set_item("objective", objective.into_pyarray(py))?;
     out.set_item("nats_remaining", remaining.into_pyarray(py))?;
+    out.set_item("bound", matrix(py, halves, 3)?)?;
     out.set_item("record", record.map_err(|e| PyValueError::new_err(e.to_string()))?)?;
     Ok(out)
 }

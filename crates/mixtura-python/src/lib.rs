@@ -5,6 +5,7 @@ mod fit;
 mod input;
 mod kmeans;
 mod model;
+mod own;
 mod run;
 mod select;
 
@@ -25,6 +26,8 @@ mod _core {
     use crate::main_from;
     #[pymodule_export]
     use crate::model::Mixture;
+    #[pymodule_export]
+    use crate::own::fit_own;
     #[pymodule_export]
     use crate::select::select;
 }

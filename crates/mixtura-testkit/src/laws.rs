@@ -4,7 +4,7 @@ use mixtura::algorithm::{Algorithm, Batch, Squarem};
 use mixtura::data::{Chunk, Dense, Rows, Source};
 use mixtura::engine::{Engine, Threads};
 use mixtura::family::{Emission, TILE};
-use mixtura::fit::{Control, Run, RunOptions, StatusKind, run};
+use mixtura::fit::{Control, HalfStep, ModelOptions, Record, Run, RunOptions, StatusKind, fit_model, run};
 use mixtura::model::{LatentModel, Posterior, Predict, Unconstrained};
 use mixtura::stats::{Expectation, Statistic};
 use mixtura::{Mixture, Seed};
@@ -19,6 +19,7 @@ pub fn mixture<E: Emission>(what: &str, model: &Mixture<E>, rows: &[f64]) {
     chunks_add_up(what, model, rows);
     weight_two_is_the_row_twice(what, model, rows);
     objective_never_falls(what, model, rows);
+    bound_and_divergence_add_up(what, model, rows);
     order_of_components_is_a_name(what, model, rows);
     labels_fix_responsibilities(what, model, rows);
     sampling_agrees_with_density(what, model, rows);
@@ -214,6 +215,49 @@ fn objective_never_falls<E: Emission>(what: &str, model: &Mixture<E>, rows: &[f6
         assert!(objective >= last - 1e-11 * objective.abs(), "monotone: {what}, iteration {t}: {last} to {objective}");
         last = objective;
         model.m_step(&e.stats).expect("an M-step");
+    }
+}
+
+/// ℓ = bound + KL after every half of an EM iteration, KL ≥ 0, and the bound (with the log prior) never falls.
+///
+/// # Errors
+/// What is broken, and where.
+pub fn bound_holds(what: &str, half_steps: &[HalfStep]) -> Result<(), String> {
+    let mut last = f64::NEG_INFINITY;
+    for (t, half) in half_steps.iter().enumerate() {
+        let place = || format!("{what}, {} step {}", if t % 2 == 0 { "E" } else { "M" }, t / 2);
+        // Sums of n terms, each good to some ε: far below 1e-10 of ℓ for any n in a test.
+        let rounding = 1e-10 * half.log_likelihood.abs().max(1.0);
+        if half.error() > 1e-10 {
+            return Err(format!("{}: bound + KL is no log-likelihood: {half:?}", place()));
+        }
+        if half.bound.divergence < -rounding {
+            return Err(format!("{}: KL is negative: {half:?}", place()));
+        }
+        let bound = half.bound.lower_bound + half.log_prior;
+        if bound < last - rounding {
+            return Err(format!("{}: the bound falls from {last} to {bound}", place()));
+        }
+        last = bound;
+    }
+    Ok(())
+}
+
+/// The bound of EM, on rows with case weights and some known components.
+fn bound_and_divergence_add_up<E: Emission>(what: &str, model: &Mixture<E>, rows: &[f64]) {
+    let (d, k) = (model.emission().n_features(), model.n_components());
+    let n = rows.len() / d;
+    let mut random = crate::rows::Random::new(29);
+    let labels: Vec<i32> = (0..n).map(|_| if random.uniform() < 0.1 { random.below(k) as i32 } else { -1 }).collect();
+    let plain = dense(rows, d);
+    let known = dense(rows, d).with_weights(crate::rows::weights(n, 31)).expect("weights");
+    let known = known.with_labels(labels).expect("labels");
+    for data in [plain, known] {
+        let control = Control { record: Record { bound: true, ..Record::default() }, ..Control::default() };
+        let options = ModelOptions { max_iter: 8, tolerance: 0.0 };
+        let fit = fit_model(vec![model.clone()], &data, || Batch(Posterior::Soft), options, control).expect("a fit");
+        assert_eq!(fit.trace.half_steps.len(), 16, "{what}");
+        bound_holds(what, &fit.trace.half_steps).unwrap_or_else(|broken| panic!("{broken}"));
     }
 }
 

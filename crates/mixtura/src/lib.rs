@@ -36,7 +36,10 @@ pub use model::Mixture;
 pub use model::kmeans::{KMeans, KMeansFit};
 pub use seed::{Rng, Seed};
 
-/// The README's code blocks are tests too.
+/// The code blocks of README and guides are tests too.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct ReadmeCode;
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/bring-your-own-model.md")]
+struct OwnModelCode;

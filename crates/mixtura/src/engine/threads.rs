@@ -7,9 +7,9 @@ use std::ops::Range;
 use std::sync::Mutex;
 
 use super::Engine;
-use crate::data::{Buffer, Source};
+use crate::data::{Buffer, Source, map_chunks};
 use crate::error::Result;
-use crate::model::{LatentModel, Posterior};
+use crate::model::{Bound, LatentModel, Posterior};
 use crate::stats::{Expectation, Statistic};
 
 /// Most runs of chunks that are summed one after the other: enough for 64 cores with some slack in balance.
@@ -73,5 +73,10 @@ impl<M: LatentModel> Engine<M> for Threads<'_, M> {
     fn expect(&mut self, model: &M, chunks: Range<usize>, posterior: Posterior) -> Result<Expectation<M::Stats>> {
         let leaf = chunks.len().div_ceil(LEAVES).max(1);
         self.tree(&Pass { model, posterior, scratch: Mutex::default() }, chunks, leaf)
+    }
+
+    fn bound(&mut self, model: &M, at: &M) -> Result<Option<Bound>> {
+        let parts = map_chunks(self.source, |chunk| model.bound(at, chunk))?;
+        Ok(parts.into_iter().sum())
     }
 }

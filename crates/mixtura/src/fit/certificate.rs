@@ -35,7 +35,7 @@ pub struct Certificate {
     /// Estimated chance that another search of the same size, from another seed, would end in a better optimum; `None`
     /// where fewer than two restarts say nothing of it.
     pub chance_of_better: Option<f64>,
-    /// One entry per component.
+    /// One entry per component of a Gaussian mixture; empty for other models.
     pub components: Vec<ComponentCertificate>,
 }
 
@@ -105,7 +105,6 @@ pub(super) fn certify(
     tolerance: f64,
 ) -> Result<Fit<Mixture<Gaussian>>> {
     let jacobian = data.data.log_jacobian();
-    let decrease = run.largest_decrease();
     let standard = run.model.emission();
     let closest = closest(standard);
     let few = SPIKE_ROWS * standard.structure().rows_needed(standard.n_features()) as f64;
@@ -129,23 +128,9 @@ pub(super) fn certify(
     // Rounding of the objective: each of its terms is good to some eps × condition number of its covariance.
     let condition = components.iter().map(|c| c.condition_number.min(1e13)).fold(1.0, f64::max);
     let rounding = 4.0 * f64::EPSILON * (objective.abs() + terms * condition);
-    let same = SAME_MODE.max(10.0 * tolerance);
-    let alike = all.iter().filter(|(_, degenerate)| *degenerate == run.degenerate());
-    let modes = modes(alike.map(|(o, _)| o + jacobian).collect());
-    let certificate = Certificate {
-        monotone: decrease <= rounding,
-        largest_decrease: decrease,
-        nats_remaining: run.trace.nats_remaining.iter().rev().find_map(|r| *r),
-        restarts: all.iter().map(|(o, _)| o + jacobian).collect(),
-        restarts_degenerate: all.iter().filter(|(_, degenerate)| *degenerate).count(),
-        restarts_at_best: all
-            .iter()
-            .filter(|(o, degenerate)| *degenerate == run.degenerate() && (objective - o).abs() <= same)
-            .count(),
-        chance_of_better: chance_of_better(&modes).filter(|_| components.len() > 1),
-        modes,
-        components,
-    };
+    let base = audit(&run, objective, rounding, (all, jacobian), tolerance);
+    let chance_of_better = base.chance_of_better.filter(|_| components.len() > 1);
+    let certificate = Certificate { chance_of_better, components, ..base };
     let (classification_term, entropy) = uncertainty(&run.model, &data.data)?;
     let n_free_parameters = run.model.n_free_parameters();
     let log_likelihood = run.expectation.log_likelihood + jacobian;
@@ -170,6 +155,32 @@ pub(super) fn certify(
         entropy,
         model: run.model.with_emission(original),
     })
+}
+
+/// What every fit knows of its best run, which reached `objective` up to `rounding`, and of all runs: their objectives, to
+/// which `shift` is added, and whether each is degenerate.
+pub(super) fn audit<M: LatentModel>(
+    run: &Run<M>,
+    objective: f64,
+    rounding: f64,
+    (all, shift): (&[(f64, bool)], f64),
+    tolerance: f64,
+) -> Certificate {
+    let decrease = run.largest_decrease();
+    let same = SAME_MODE.max(10.0 * tolerance);
+    let alike = || all.iter().filter(|(_, degenerate)| *degenerate == run.degenerate()).map(|(o, _)| o);
+    let modes = modes(alike().map(|o| o + shift).collect());
+    Certificate {
+        monotone: decrease <= rounding,
+        largest_decrease: decrease,
+        nats_remaining: run.trace.nats_remaining.iter().rev().find_map(|r| *r),
+        restarts: all.iter().map(|(o, _)| o + shift).collect(),
+        restarts_degenerate: all.iter().filter(|(_, degenerate)| *degenerate).count(),
+        restarts_at_best: alike().filter(|o| (objective - **o).abs() <= same).count(),
+        chance_of_better: chance_of_better(&modes),
+        modes,
+        components: Vec::new(),
+    }
 }
 
 /// The run's own status, unless it finished at a saddle or with a collapsed component: that is what the user must hear

@@ -7,9 +7,12 @@ mod coordinate;
 mod coverage;
 mod criterion;
 mod estimator;
+mod kit;
 mod likelihood_ratio;
+mod model;
 mod prepare;
 mod race;
+mod record;
 mod run;
 mod select;
 mod stop;
@@ -21,8 +24,11 @@ pub use checkpoint::{Checkpoint, Identity};
 pub use coverage::Mode;
 pub use criterion::Criterion;
 pub use estimator::{Assigned, Collapse, GaussianMixture, Given, Init, Method};
+pub use kit::{Kit, fit_em};
 pub use likelihood_ratio::LikelihoodRatio;
+pub use model::{ModelFit, ModelOptions, fit_model};
 pub use prepare::Prepared;
+pub use record::{HalfStep, Record};
 pub use run::{Policy, Run, RunOptions, run, run_until};
 pub use select::{Candidate, Grid, Selection};
 pub use stop::{Aitken, Stop, StopRule};
@@ -84,6 +90,23 @@ pub struct Trace {
     /// The first so many objectives belong to passes of stepwise EM: each is a sum over parameters that changed on the way,
     /// and compares with nothing.
     pub incomparable: usize,
+    /// On request ([`Record`]): [`crate::model::LatentModel::parameters`] of each entry of `objective`.
+    pub parameters: Vec<Vec<f64>>,
+    /// On request, of models that know their bound: two half-steps for each iteration.
+    pub half_steps: Vec<HalfStep>,
+}
+
+impl Trace {
+    /// The largest fall of the objective in one iteration without a break, in nats, and the iteration (from 1) that caused
+    /// it; `None` where it never fell.
+    pub fn largest_fall(&self) -> Option<(usize, f64)> {
+        let objective = &self.objective;
+        (self.incomparable + 1..objective.len())
+            .filter(|t| !self.breaks.contains(t))
+            .map(|t| (t, objective[t - 1] - objective[t]))
+            .filter(|(_, fall)| *fall > 0.0)
+            .reduce(|a, b| if b.1 > a.1 { b } else { a })
+    }
 }
 
 /// A fitted model and what is known about it.
@@ -159,6 +182,8 @@ pub struct Control<'a> {
     pub checkpoint: Option<&'a Checkpoint<'a>>,
     /// Where in the fit this is, which names the runs in a checkpoint: leave it `None`.
     pub scope: Option<Seed>,
+    /// What the trace keeps besides the objective. A run that records keeps no checkpoint.
+    pub record: Record,
 }
 
 impl Control<'_> {

@@ -4,7 +4,7 @@
 use rayon::prelude::*;
 
 use super::prepare::Prepared;
-use super::{Assigned, Control, Run, RunOptions, run};
+use super::{Assigned, Control, Record, Run, RunOptions, run};
 use crate::algorithm::Batch;
 use crate::data::{Buffer, Source};
 use crate::engine::Threads;
@@ -96,7 +96,7 @@ fn short<M: LatentModel>(model: M, sample: &Sample, iterations: usize, control: 
         &mut Threads::new(&sample.rows),
         &mut Batch(Posterior::Soft),
         options,
-        Control { progress: None, iteration: None, checkpoint: None, ..control },
+        Control { progress: None, iteration: None, checkpoint: None, record: Record::default(), ..control },
         &mut |_, _, _| Ok(false),
     )
 }

@@ -5,10 +5,11 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::Bits;
+use super::record::Recorder;
 use super::{Aitken, Control, Iteration, Status, StatusKind, StopRule, Trace};
 use crate::algorithm::{Algorithm, Remaining};
 use crate::engine::Engine;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::family::{ComponentHealth, Health};
 use crate::model::{LatentModel, Posterior};
 use crate::stats::Expectation;
@@ -54,11 +55,7 @@ impl<M: LatentModel> Run<M> {
 
     /// The largest fall of the objective between two iterations without a break.
     pub fn largest_decrease(&self) -> f64 {
-        let objective = &self.trace.objective;
-        (self.trace.incomparable + 1..objective.len())
-            .filter(|t| !self.trace.breaks.contains(t))
-            .map(|t| objective[t - 1] - objective[t])
-            .fold(0.0, f64::max)
+        self.trace.largest_fall().map_or(0.0, |(_, fall)| fall)
     }
 }
 
@@ -106,6 +103,9 @@ pub fn run_until<M: LatentModel>(
     control: Control<'_>,
     policy: &mut Policy<'_, M>,
 ) -> Result<Run<M>> {
+    let mut recorder = Recorder::new(algorithm, control.record);
+    let control = if recorder.idle() { control } else { Control { checkpoint: None, ..control } };
+    let algorithm = &mut recorder;
     let mut state = State {
         model,
         rule: Aitken::new(options.tolerance, options.scale),
@@ -149,6 +149,7 @@ pub fn run_until<M: LatentModel>(
         }
         let step = algorithm.step(&mut state.model, engine)?;
         state.iterations += 1;
+        sane(step.objective, control.run, state.iterations)?;
         state.health = step.health;
         let estimate = if step.remaining == Remaining::Incomparable {
             state.trace.incomparable = state.iterations;
@@ -182,9 +183,22 @@ pub fn run_until<M: LatentModel>(
     algorithm.settle(&mut model);
     let expectation = engine.expect(&model, 0..engine.n_chunks(), Posterior::Soft)?;
     let objective = expectation.log_likelihood + model.log_prior();
+    sane(objective, control.run, iterations + 1)?;
     trace.nats_remaining.push(None);
     trace.objective.push(objective);
+    (trace.parameters, trace.half_steps) = recorder.finish(&model);
     Ok(Run { model, status, trace, iterations, health, expectation })
+}
+
+/// Refuses an objective that no model has. −∞ is none of these: the data may be impossible at a start, and possible after it.
+pub(super) fn sane(objective: f64, run: usize, iteration: usize) -> Result<()> {
+    if !objective.is_nan() && objective != f64::INFINITY {
+        return Ok(());
+    }
+    Err(Error::Model(format!(
+        "the log-likelihood is {objective} in iteration {iteration} of run {run}: look in the E-step for logarithms of 0 or of \
+         negative numbers, 0/0 and overflow"
+    )))
 }
 
 /// A [`State`] in a checkpoint.
@@ -243,6 +257,7 @@ impl Saved {
                 nats_remaining: self.nats_remaining.0.into_iter().map(or_none).collect(),
                 breaks: self.breaks,
                 incomparable: self.incomparable,
+                ..Trace::default()
             },
             health: self.health.iter().map(|&(floor_active, empty)| ComponentHealth { floor_active, empty }).collect(),
             remaining: self.remaining.0.first().copied().and_then(or_none),

@@ -9,7 +9,7 @@ use mixtura_kernels::{
 use rand::RngExt;
 
 use super::weights::normalise;
-use super::{LatentModel, Posterior, Predict, Unconstrained, Weights};
+use super::{Bound, LatentModel, Posterior, Predict, Unconstrained, Weights};
 use crate::data::Chunk;
 use crate::error::{Error, Result};
 use crate::family::{Emission, Health};
@@ -353,6 +353,10 @@ impl<E: Emission, W: Weights> LatentModel for Mixture<E, W> {
 
     fn n_free_parameters(&self) -> usize {
         self.weights.n_free_parameters() + self.emission.n_free_parameters()
+    }
+
+    fn bound(&self, at: &Self, chunk: Chunk<'_>) -> Option<Bound> {
+        Bound::of_mixture(self, at, chunk)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Latent-variable models: an E-step, an M-step and the objective that they climb.
 
+mod bound;
 pub mod censored;
+mod em;
 pub mod genetics;
 mod hidden_multinomial;
 pub mod kmeans;
@@ -10,6 +12,8 @@ pub mod probit;
 mod separation;
 mod weights;
 
+pub use bound::Bound;
+pub use em::Em;
 pub use hidden_multinomial::{Category, Cell, HiddenMultinomial};
 pub use mixture::{Mixture, MixtureStats};
 pub use posterior::{most_probable, posteriors};
@@ -57,7 +61,7 @@ pub trait LatentModel: Clone + Send + Sync {
     /// labels, a user's own responsibilities. Known components of the chunk override them.
     ///
     /// # Errors
-    /// As [`LatentModel::e_step`]; by default always, for models without components.
+    /// As [`LatentModel::e_step`]; by default, that the model starts from parameters only.
     fn accumulate_given(
         &self,
         _chunk: Chunk<'_>,
@@ -65,7 +69,7 @@ pub trait LatentModel: Clone + Send + Sync {
         _scratch: &mut Self::Scratch,
         _out: &mut Expectation<Self::Stats>,
     ) -> Result<()> {
-        Err(Error::Usage("this model has no components to give responsibilities of: start it from parameters".into()))
+        Err(Error::Usage("this model cannot start from responsibilities: give parameters".into()))
     }
 
     /// Sets the parameters to the maximum of Q given the statistics.
@@ -86,6 +90,12 @@ pub trait LatentModel: Clone + Send + Sync {
     }
     /// Number of free parameters, for the information criteria.
     fn n_free_parameters(&self) -> usize;
+
+    /// What a chunk adds to the lower bound of this model's log-likelihood that the posterior of another one, `at`, gives,
+    /// and to the divergence of the two posteriors; `None` where the model does not say.
+    fn bound(&self, _at: &Self, _chunk: Chunk<'_>) -> Option<Bound> {
+        None
+    }
 }
 
 /// Refuses classification EM for a model without components.
