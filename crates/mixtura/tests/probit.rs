@@ -239,7 +239,7 @@ fn separated(rows: &[[i64; 3]]) -> bool {
 fn separation_is_found_exactly() {
     let mut r = rows::Random::new(5);
     let (mut yes, mut no) = (0, 0);
-    for trial in 0..400 {
+    for trial in 0..8000 {
         let n = 4 + r.below(14);
         let sample: Vec<[i64; 3]> = (0..n)
             .map(|_| {
@@ -258,7 +258,7 @@ fn separation_is_found_exactly() {
         }
         if separated(&sample) { yes += 1 } else { no += 1 }
     }
-    assert!(yes > 50 && no > 50, "{yes} {no}");
+    assert!(yes > 1000 && no > 1000, "{yes} {no}");
 }
 
 #[test]
