@@ -67,7 +67,14 @@ impl Sample {
         }
         debug_assert_eq!(inverse.len(), packed_len(d));
         let largest = data.affine.scale.iter().copied().fold(0.0, f64::max);
-        let rows = Dense::new(values, d)?.with_weights(weights.clone())?.with_labels(labels.clone())?;
+        // E-steps are faster without what says nothing.
+        let mut rows = Dense::new(values, d)?;
+        if weights.iter().any(|w| *w != 1.0) {
+            rows = rows.with_weights(weights.clone())?;
+        }
+        if labels.iter().any(|l| *l >= 0) {
+            rows = rows.with_labels(labels.clone())?;
+        }
         Ok(Sample {
             rows,
             whole,
