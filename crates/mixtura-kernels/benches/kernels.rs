@@ -63,7 +63,7 @@ fn by_dimension(c: &mut Criterion) {
         group.throughput(Throughput::Elements((n * dim * dim) as u64));
         let whitening = gaussian::Whitening::new(isa, &vec![0.01; dim * (dim + 1) / 2], dim);
         group.bench_function(BenchmarkId::new("log-density", dim), |b| {
-            b.iter(|| gaussian::full(isa, &t, n, black_box(&mean), &whitening, 0.0, &mut work, &mut out));
+            b.iter(|| gaussian::full(isa, &t, n, black_box(&mean), &whitening, 0.0, None, &mut work, &mut out));
         });
         group.bench_function(BenchmarkId::new("moments", dim), |b| {
             b.iter(|| {

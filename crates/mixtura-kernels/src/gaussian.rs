@@ -126,21 +126,35 @@ fn store_outputs<S: Simd, const C: usize, const P: usize>(outputs: &[[S::V; C]; 
     }
 }
 
-/// Goes through the [`panels`] of a centred block in their order; a closure would not be compiled for the path of its caller.
+/// Goes through the [`panels`] of a centred block in their order, until `break` with the label; a closure would not be compiled for
+/// the path of its caller.
 macro_rules! for_each_panel {
-    ($y:ident, $whitening:ident, $i:ident, $outputs:ident => $use:expr) => {
+    ($end:lifetime, $y:ident, $whitening:ident, $i:ident, $outputs:ident => $use:expr) => {
         let (mut $i, mut left) = (0, &$whitening.panels[..]);
-        while S::PANEL == 8 && $whitening.dim > $i + 4 {
-            let ($outputs, rest) = panel::<S, C, 8>($y, $i, left);
-            $use;
-            ($i, left) = ($i + 8, rest);
-        }
-        while $whitening.dim > $i {
-            let ($outputs, rest) = panel::<S, C, 4>($y, $i, left);
-            $use;
-            ($i, left) = ($i + 4, rest);
+        $end: {
+            while S::PANEL == 8 && $whitening.dim > $i + 4 {
+                let ($outputs, rest) = panel::<S, C, 8>($y, $i, left);
+                $use;
+                ($i, left) = ($i + 8, rest);
+            }
+            while $whitening.dim > $i {
+                let ($outputs, rest) = panel::<S, C, 4>($y, $i, left);
+                $use;
+                ($i, left) = ($i + 4, rest);
+            }
         }
     };
+}
+
+/// Whether no log-density of a block reaches its threshold: they only fall while squares are added.
+#[inline(always)]
+fn below<S: Simd, const C: usize>(total: &[S::V; C], peak: f64, thresholds: &[f64]) -> bool {
+    let mut reaches = false;
+    for v in 0..C {
+        let log = S::fma(S::splat(-0.5), total[v], S::splat(peak));
+        reaches |= S::any_less(S::load(&thresholds[v * S::LANES..]), log);
+    }
+    !reaches
 }
 
 #[inline(always)]
@@ -155,22 +169,38 @@ fn center<S: Simd, const C: usize>(x: &[f64], mean: &[f64], to: &mut [f64]) {
 }
 
 #[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "a kernel takes slices, and no model")]
 fn blocks<S: Simd, const C: usize>(
     tile: &[f64],
     n: usize,
     mean: &[f64],
     whitening: &Whitening,
     peak: f64,
+    thresholds: Option<&[f64]>,
     work: &mut [f64],
     out: &mut [f64],
 ) {
     let (dim, block) = (mean.len(), C * S::LANES);
     work[dim * block..(dim + 8) * block].fill(0.0);
     let blocks = tile.chunks_exact(dim * block).zip(out.chunks_exact_mut(block)).take(n.div_ceil(block));
-    for (x, out) in blocks {
+    for (b, (x, out)) in blocks.enumerate() {
+        let thresholds = thresholds.map(|t| &t[b * block..][..block]);
         center::<S, C>(x, mean, work);
         let mut total = [S::splat(0.0); C];
-        for_each_panel!(work, whitening, i, outputs => add_squares::<S, C, _>(&outputs, &mut total));
+        let mut negligible = false;
+        for_each_panel!('end, work, whitening, i, outputs => {
+            add_squares::<S, C, _>(&outputs, &mut total);
+            if let Some(thresholds) = thresholds {
+                negligible = below::<S, C>(&total, peak, thresholds);
+                if negligible {
+                    break 'end;
+                }
+            }
+        });
+        if negligible {
+            out.fill(f64::NEG_INFINITY);
+            continue;
+        }
         for v in 0..C {
             S::store(&mut out[v * S::LANES..], S::fma(S::splat(-0.5), total[v], S::splat(peak)));
         }
@@ -191,7 +221,7 @@ fn whiten_blocks<S: Simd, const C: usize>(
     let blocks = tile.chunks_exact(dim * block).zip(out.chunks_exact_mut(dim * block)).take(n.div_ceil(block));
     for (x, out) in blocks {
         center::<S, C>(x, mean, work);
-        for_each_panel!(work, whitening, i, outputs => store_outputs::<S, C, _>(&outputs, &mut out[i * block..]));
+        for_each_panel!('_end, work, whitening, i, outputs => store_outputs::<S, C, _>(&outputs, &mut out[i * block..]));
     }
 }
 
@@ -269,12 +299,14 @@ fn small<S: Simd, const C: usize, const D: usize>(
 }
 
 #[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "a kernel takes slices, and no model")]
 fn by_dimension<S: Simd, const C: usize>(
     tile: &[f64],
     n: usize,
     mean: &[f64],
     whitening: &Whitening,
     peak: f64,
+    thresholds: Option<&[f64]>,
     work: &mut [f64],
     out: &mut [f64],
 ) {
@@ -288,24 +320,26 @@ fn by_dimension<S: Simd, const C: usize>(
         6 if S::SMALL_WHITENING > 4 => small::<S, C, 6>(tile, n, mean, &whitening.panels, peak, out),
         7 if S::SMALL_WHITENING > 4 => small::<S, C, 7>(tile, n, mean, &whitening.panels, peak, out),
         8 if S::SMALL_WHITENING > 4 => small::<S, C, 8>(tile, n, mean, &whitening.panels, peak, out),
-        _ => blocks::<S, C>(tile, n, mean, whitening, peak, work, out),
+        _ => blocks::<S, C>(tile, n, mean, whitening, peak, thresholds, work, out),
     }
 }
 
 #[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "a kernel takes slices, and no model")]
 fn full_body<S: Simd>(
     tile: &[f64],
     n: usize,
     mean: &[f64],
     whitening: &Whitening,
     peak: f64,
+    thresholds: Option<&[f64]>,
     work: &mut [f64],
     out: &mut [f64],
 ) {
     assert!(mean.len() == whitening.dim && n <= TILE);
     match S::ROWS {
-        2 => by_dimension::<S, 2>(tile, n, mean, whitening, peak, work, out),
-        _ => by_dimension::<S, 3>(tile, n, mean, whitening, peak, work, out),
+        2 => by_dimension::<S, 2>(tile, n, mean, whitening, peak, thresholds, work, out),
+        _ => by_dimension::<S, 3>(tile, n, mean, whitening, peak, thresholds, work, out),
     }
 }
 
@@ -315,7 +349,10 @@ kernel! {
     ///
     /// Work: dim² flops per row (multiply and add over the triangle). Differences of close numbers are exact, so the relative
     /// error does not depend on how far the data lie from 0.
-    pub fn full(tile: &[f64], n: usize, mean: &[f64], whitening: &Whitening, peak: f64, work: &mut [f64], out: &mut [f64]) = full_body
+    ///
+    /// `thresholds` ([`TILE`] values): a block of rows none of which can come above its threshold may be left at −∞; most of its work is
+    /// then saved. Not looked at for a few features ([`is_small`]).
+    pub fn full(tile: &[f64], n: usize, mean: &[f64], whitening: &Whitening, peak: f64, thresholds: Option<&[f64]>, work: &mut [f64], out: &mut [f64]) = full_body
 }
 
 #[inline(always)]
@@ -392,7 +429,17 @@ mod tests {
             for isa in Isa::available() {
                 let (mut x, mut work, mut out) = (vec![f64::NAN; tile::len(dim)], vec![f64::NAN; work_len(dim)], vec![0.0; TILE]);
                 tile::load(isa, Strided { values, stride: dim }, n, dim, &mut x);
-                full(isa, &x, n, mean, &Whitening::new(isa, &inverse, dim), 0.5, &mut work, &mut out);
+                let whitening = Whitening::new(isa, &inverse, dim);
+                full(isa, &x, n, mean, &whitening, 0.5, None, &mut work, &mut out);
+                // A threshold between the rows: those above it are as before, and blocks with none are left at −∞.
+                let mut cut = vec![0.0; TILE];
+                let level = out[n / 2];
+                full(isa, &x, n, mean, &whitening, 0.5, Some(&[vec![level; n], vec![f64::INFINITY; TILE - n]].concat()), &mut work, &mut cut);
+                let block = isa.block();
+                for (b, rows) in out[..n].chunks(block).enumerate() {
+                    let (got, above) = (&cut[b * block..][..rows.len()], rows.iter().any(|v| *v > level));
+                    prop_assert!(got == rows || !above && got.iter().all(|v| *v == f64::NEG_INFINITY));
+                }
                 for t in 0..n {
                     let want: f64 = (0..dim).map(|i| {
                         let y: f64 = (0..=i).map(|j| inverse[at(i, j)] * (values[t * dim + j] - mean[j])).sum();

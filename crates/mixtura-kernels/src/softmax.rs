@@ -114,6 +114,23 @@ kernel! {
     pub fn softmax_total(logs: &mut [f64], n: usize, log_weights: &[f64], lowest: f64) -> f64 = softmax_total_body
 }
 
+#[inline(always)]
+fn thresholds_body<S: Simd>(logs: &[f64], log_weight: f64, below: f64, largest: &mut [f64], thresholds: &mut [f64]) {
+    let (weight, below) = (S::splat(log_weight), S::splat(below));
+    let vectors = logs.chunks_exact(S::LANES).zip(largest.chunks_exact_mut(S::LANES));
+    for ((log, largest), threshold) in vectors.zip(thresholds.chunks_exact_mut(S::LANES)) {
+        let top = S::max(S::add(S::load(log), weight), S::load(largest));
+        S::store(largest, top);
+        S::store(threshold, S::add(top, below));
+    }
+}
+
+kernel! {
+    /// Raises each row's `largest` to one component's `logs + log_weight`, and sets `thresholds` to that plus `below`; [`TILE`] values
+    /// each.
+    pub fn thresholds(logs: &[f64], log_weight: f64, below: f64, largest: &mut [f64], thresholds: &mut [f64]) = thresholds_body
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

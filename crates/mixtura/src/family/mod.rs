@@ -47,6 +47,10 @@ pub trait Emission: Clone + Send + Sync {
     /// Memory for one thread, good for E-steps at the current parameters.
     fn scratch(&self) -> Self::Scratch;
 
+    /// From here on a log-density may be −∞ where, `log_weights` (K) added, it lies below its row's largest by more than −`lowest`;
+    /// `None` is as before the first call: every one is what it is.
+    fn neglect(&self, _scratch: &mut Self::Scratch, _log_weights_and_lowest: Option<(&[f64], f64)>) {}
+
     /// log p(x | k) of the observed cells of every row of a tile, for every component.
     fn log_density(&self, rows: Rows<'_>, scratch: &mut Self::Scratch, out: &mut [f64]);
 

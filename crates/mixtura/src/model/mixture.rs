@@ -268,6 +268,10 @@ impl<E: Emission, W: Weights> LatentModel for Mixture<E, W> {
         out: &mut Expectation<Self::Stats>,
     ) -> Result<()> {
         let k = self.weights.n_components();
+        let lowest = if self.exact { LOWEST } else { NEGLIGIBLE };
+        // A known component counts, however small its density.
+        let neglect = (chunk.labels.is_none() && !self.exact).then_some((&scratch.log_weights[..], lowest));
+        self.emission.neglect(&mut scratch.emission, neglect);
         for (from, to) in tiles(chunk.rows.n_rows()) {
             let n = to - from;
             self.log_density(chunk, from, to, scratch);
@@ -278,7 +282,6 @@ impl<E: Emission, W: Weights> LatentModel for Mixture<E, W> {
                     (0..k).filter(|c| *c != known).for_each(|c| scratch.resp[c * TILE + t] = f64::NEG_INFINITY);
                 }
             }
-            let lowest = if self.exact { LOWEST } else { NEGLIGIBLE };
             match chunk.weights {
                 None => {
                     out.log_likelihood += scratch.normalise_total(n, &self.weights, lowest);
@@ -391,6 +394,7 @@ impl<E: Emission, W: Weights> Predict for Mixture<E, W> {
 
     fn posterior(&self, chunk: Chunk<'_>, scratch: &mut Self::Scratch, resp: &mut [f64], log_density: &mut [f64]) {
         let k = self.weights.n_components();
+        self.emission.neglect(&mut scratch.emission, None);
         for (from, to) in tiles(chunk.rows.n_rows()) {
             self.log_density(chunk, from, to, scratch);
             scratch.normalise(to - from, &self.weights, LOWEST);

@@ -6,6 +6,7 @@
 use mixtura_kernels::cholesky::packed_len;
 use mixtura_kernels::gaussian::{self as kernel, work_len};
 use mixtura_kernels::moments::{self, Strided};
+use mixtura_kernels::softmax::thresholds as thresholds_after;
 use mixtura_kernels::{Aligned, Isa, TILE, features, tile};
 
 use super::Gaussian;
@@ -37,6 +38,12 @@ pub struct Scratch {
     features: bool,
     products: Aligned,
     dense: Vec<u16>,
+    /// What may be left out ([`Emission::neglect`](crate::family::Emission::neglect)): log-weights (none: nothing) and how far below.
+    log_weights: Vec<f64>,
+    lowest: f64,
+    /// Each row's largest joint density so far, and what the next component must reach.
+    largest: Aligned,
+    thresholds: Aligned,
 }
 
 impl Scratch {
@@ -63,7 +70,18 @@ impl Scratch {
                 .as_ref()
                 .map_or_else(Aligned::default, |_| Aligned::zeros(features::work_len(d))),
             dense: Vec::with_capacity(bank.n_components),
+            log_weights: Vec::new(),
+            lowest: 0.0,
+            largest: Aligned::zeros(TILE),
+            thresholds: Aligned::zeros(TILE),
         }
+    }
+
+    pub(super) fn neglect(&mut self, log_weights_and_lowest: Option<(&[f64], f64)>) {
+        let (log_weights, lowest) = log_weights_and_lowest.unwrap_or_default();
+        self.log_weights.clear();
+        self.log_weights.extend_from_slice(log_weights);
+        self.lowest = lowest;
     }
 
     /// Room for whitened or completed rows, once there are some.
@@ -126,11 +144,19 @@ pub(super) fn log_density(bank: &Gaussian, rows: Rows<'_>, s: &mut Scratch, out:
             }
             return;
         }
+        let neglect = !s.log_weights.is_empty() && !kernel::is_small(s.isa, d);
+        s.largest[..n].fill(f64::NEG_INFINITY);
+        s.largest[n..].fill(f64::INFINITY);
         for k in 0..bank.n_components {
             let block = bank.structure.block_of(k);
             let (whitening, peak) = (&bank.factors.whitening[block], bank.factors.log[block]);
             let out = &mut out[k * TILE..][..TILE];
-            kernel::full(s.isa, &s.tile, n, bank.mean(k), whitening, peak, &mut s.work, out);
+            let thresholds = (neglect && k > 0).then_some(&s.thresholds[..]);
+            kernel::full(s.isa, &s.tile, n, bank.mean(k), whitening, peak, thresholds, &mut s.work, out);
+            if neglect && k + 1 < bank.n_components {
+                let (own, below) = (s.log_weights[k], s.lowest - s.log_weights[k + 1]);
+                thresholds_after(s.isa, out, own, below, &mut s.largest, &mut s.thresholds);
+            }
         }
         return;
     }
@@ -141,7 +167,7 @@ pub(super) fn log_density(bank: &Gaussian, rows: Rows<'_>, s: &mut Scratch, out:
         for k in 0..bank.n_components {
             let Block { whitening, log, .. } = factors.block(bank.structure.block_of(k));
             factors.observe(bank.mean(k), &mut s.mean);
-            kernel::full(s.isa, &s.tile, order.len(), &s.mean, whitening, log, &mut s.work, &mut s.line);
+            kernel::full(s.isa, &s.tile, order.len(), &s.mean, whitening, log, None, &mut s.work, &mut s.line);
             for (&i, log) in order.iter().zip(s.line.iter()) {
                 out[k * TILE + usize::from(i)] = *log;
             }

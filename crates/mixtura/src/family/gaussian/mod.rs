@@ -323,6 +323,10 @@ impl Emission for Gaussian {
         Scratch::new(self)
     }
 
+    fn neglect(&self, scratch: &mut Scratch, log_weights_and_lowest: Option<(&[f64], f64)>) {
+        scratch.neglect(log_weights_and_lowest);
+    }
+
     fn log_density(&self, rows: Rows<'_>, scratch: &mut Scratch, out: &mut [f64]) {
         density::log_density(self, rows, scratch, out);
     }
