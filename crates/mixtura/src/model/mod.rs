@@ -1,10 +1,13 @@
 //! Latent-variable models: an E-step, an M-step and the objective that they climb.
 
+pub mod censored;
 pub mod genetics;
 mod hidden_multinomial;
 pub mod kmeans;
 mod mixture;
 mod posterior;
+pub mod probit;
+mod separation;
 mod weights;
 
 pub use hidden_multinomial::{Category, Cell, HiddenMultinomial};
