@@ -213,10 +213,10 @@ fn an_intercept_alone_is_the_share_of_ones() {
 fn clear_responses_keep_their_digits() {
     // mpmath 1.4.1: φ(40)/Q(40) − 40 and log Q(40).
     let model = Probit::new(0, vec![-40.0]).unwrap();
-    assert!((model.completed(&[1.0]) / 0.024968847207263723 - 1.0).abs() < 1e-14);
+    assert!((model.completed(&[1.0]) / 0.024968847207263722 - 1.0).abs() < 1e-14);
     assert_eq!(model.completed(&[0.0]), -40.0);
     let log = laws::expect(&model, &Dense::new(vec![1.0], 1).unwrap()).log_likelihood;
-    assert!((log + 804.60844201375379).abs() < 1e-12);
+    assert!((log + 804.6084420137538).abs() < 1e-12);
 }
 
 /// Whether a direction separates rows of (y, x₁, x₂) in small whole numbers: the cone of such directions has an edge along which
@@ -239,7 +239,7 @@ fn separated(rows: &[[i64; 3]]) -> bool {
 fn separation_is_found_exactly() {
     let mut r = rows::Random::new(5);
     let (mut yes, mut no) = (0, 0);
-    for trial in 0..400 {
+    for trial in 0..8000 {
         let n = 4 + r.below(14);
         let sample: Vec<[i64; 3]> = (0..n)
             .map(|_| {
@@ -258,7 +258,7 @@ fn separation_is_found_exactly() {
         }
         if separated(&sample) { yes += 1 } else { no += 1 }
     }
-    assert!(yes > 50 && no > 50, "{yes} {no}");
+    assert!(yes > 1000 && no > 1000, "{yes} {no}");
 }
 
 #[test]
@@ -266,7 +266,7 @@ fn refused_in_one_sentence() {
     let names = ["y", "dose", "age"].map(String::from);
     let refused = |values: &[f64], d: usize, part: &str| {
         let table = Dense::new(values, d).unwrap();
-        let error = Responses::new(&table, 0, &names).err().expect(part).to_string();
+        let error = Responses::new(&table, 0, &names).expect_err(part).to_string();
         assert!(error.contains(part), "{error}");
     };
     refused(&[0.0, 1.0, 1.0, 2.0, 0.0, 3.0, 1.0, 4.0, 2.0, 5.0], 2, "row 5: the response in column 'y' is 2");

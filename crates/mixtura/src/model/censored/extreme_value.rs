@@ -30,7 +30,7 @@ pub struct Records(pub Vec<[f64; 3]>);
 impl Records {
     /// Puts rows in order and adds the weights of equal ones.
     fn gather(mut rows: Vec<[f64; 3]>) -> Self {
-        rows.sort_by(|a, b| order(a, b));
+        rows.sort_by(order);
         rows.dedup_by(|next, kept| {
             let same = order(next, kept).is_eq();
             kept[2] += if same { next[2] } else { 0.0 };
