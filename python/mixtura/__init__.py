@@ -8,6 +8,7 @@
 'converged'
 """
 
+from mixtura import teach as teach
 from mixtura._bayesian import BayesianGaussianMixture
 from mixtura._gaussian import GaussianMixture
 from mixtura._kmeans import KMeans

@@ -7,6 +7,7 @@ mod kmeans;
 mod model;
 mod run;
 mod select;
+mod teach;
 
 use pyo3::prelude::*;
 
@@ -27,6 +28,8 @@ mod _core {
     use crate::model::Mixture;
     #[pymodule_export]
     use crate::select::select;
+    #[pymodule_export]
+    use crate::teach::{lessons, teach};
 }
 
 /// Runs the `mixtura` command with these arguments, the program's name first; returns the exit code.
