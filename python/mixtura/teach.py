@@ -56,8 +56,8 @@ class Lesson:
     first_e_step : list of dict
         The first E-step, row by row of the data.
     steps : list of dict
-        One row per iteration, the start as iteration 0: what the E-step expected at the parameters of the row before, the
-        parameters that the M-step made of it, and the log-likelihood (k-means: the inertia) at these.
+        One row per iteration, the start as iteration 0: what the E-step expected at the parameters of the row before,
+        the parameters that the M-step made of it, and the log-likelihood (k-means: the inertia) at these.
     remarks : list of str
         What to learn from it.
     """
@@ -109,7 +109,7 @@ def _table(data: Any) -> dict[str, Any]:
 def _genes(data: Genes | None) -> dict[str, Any]:
     if data is None:
         return {}
-    lines = data if isinstance(data, str) else "\n".join(",".join(str(field) for field in row) for row in data)
+    lines = data if isinstance(data, str) else "\n".join(",".join(str(cell) for cell in row) for row in data)
     return {"genes": lines}
 
 
@@ -121,7 +121,7 @@ def coins(
     n_components: int | None = None,
     free_mixing: bool = False,
 ) -> Lesson:
-    """Coins of unknown bias (Do & Batzoglou 2008). Own data: heads and flips. Start: each coin's probability of heads."""
+    """Coins of unknown bias (Do & Batzoglou 2008). Own data: heads, flips. Start: each coin's probability of heads."""
     return _run("coins", iterations, start, components=n_components, free_mixing=free_mixing, **_table(data))
 
 
@@ -184,7 +184,7 @@ def missing(data: ArrayLike | None = None, *, iterations: int | None = None, sta
 
 
 def censored(data: ArrayLike | None = None, *, iterations: int | None = None, start: ArrayLike | None = None) -> Lesson:
-    """Lifetimes, censored. Own data: log lifetimes of failures, and how many units left the test then. Start: mu, sigma."""
+    """Lifetimes, censored. Own data: log lifetimes of failures, and units removed then. Start: mu, sigma."""
     return _run("censored", iterations, start, **_table(data))
 
 

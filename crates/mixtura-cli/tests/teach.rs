@@ -308,7 +308,14 @@ fn own_data_and_refusals() {
     folder.run("teach gmm2d x.csv").refused(3, &["x.csv", "2 columns (x, y)", "choose"]);
     folder.run("teach gmm2d x.csv --columns a,b -k 2 --iterations 0").ok();
     folder.write("same.csv", "x\n2\n2\n2\n");
-    folder.run("teach gmm1d same.csv").refused(3, &["same.csv", "do not vary"]);
+    folder.run("teach gmm1d same.csv").refused(3, &["same.csv", "variance of column 1 is 0"]);
+    folder.write("collapse.csv", "x\n0\n0\n0\n5\n6\n7\n");
+    folder.run("teach gmm1d collapse.csv --start 0,6,0.1,1").refused(3, &["collapse.csv", "iteration 1", "collapsed"]);
+    folder.run("teach missing same.csv --columns x").refused(3, &["2 columns"]);
+    folder.run("teach kmeans same.csv -k 2").refused(3, &["distinct"]);
+    folder.write("one.csv", "heads,flips\n3,10\n");
+    folder.run("teach coins one.csv -k 1 --iterations 1").ok();
+    folder.run("teach coins one.csv --start 0,1").ok(); // impossible under both coins: no gain to speak of
     folder.write("counts.csv", "count\n125\n18\n20\n");
     folder.run("teach linkage counts.csv").refused(3, &["3 counts", "four"]);
     folder.run("teach coins --start 0.6,1.5").refused(3, &["1.5"]);

@@ -154,7 +154,10 @@ fn spread(values: &[f64], d: usize) -> Result<Vec<f64>> {
             if variance > 0.0 && variance.is_finite() {
                 return Ok(variance);
             }
-            Err(Error::Data(format!("the values of column {} do not vary: there is nothing to tell apart", j + 1)))
+            Err(Error::Data(format!(
+                "the variance of column {} is {variance}: it must be positive and finite, or there is nothing to tell apart",
+                j + 1
+            )))
         })
         .collect()
 }

@@ -159,7 +159,7 @@ fn linkage(entry: &Entry, request: &Request<'_>) -> Result<Lesson> {
     if let Some(i) = counts.iter().position(|n| !(*n >= 0.0 && n.fract() == 0.0 && n.is_finite())) {
         return Err(Error::Data(format!("count {} is {}: it must be a whole number, 0 or more", i + 1, counts[i])));
     }
-    if counts.iter().sum::<f64>() == 0.0 || counts[0] + counts[3] + counts[1] + counts[2] == 0.0 {
+    if counts.iter().sum::<f64>() == 0.0 {
         return Err(Error::Data("every count is 0: there is nothing to learn from".into()));
     }
     let rows = Dense::new(vec![0.0, 1.0, 2.0, 3.0], 1)?.with_weights(counts.clone())?;

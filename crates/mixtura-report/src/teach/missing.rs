@@ -132,7 +132,7 @@ fn observed(values: &[f64]) -> Result<Vec<f64>> {
         if variance > 0.0 && variance.is_finite() {
             return Ok((mean, variance));
         }
-        Err(Error::Data(format!("the values of column {} do not vary: a variance would be 0", j + 1)))
+        Err(Error::Data(format!("the variance of column {} is {variance}: it must be positive and finite", j + 1)))
     };
     let (x, y) = (of(0)?, of(1)?);
     Ok(vec![x.0, y.0, x.1, 0.0, y.1])

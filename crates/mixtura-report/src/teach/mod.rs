@@ -309,7 +309,14 @@ fn climb<M: LatentModel>(mut model: M, rows: &dyn Source, iterations: usize, sho
         if t < iterations {
             let numbers = (shown.expected)(&model, &expectation.stats, rows)?;
             expected = numbers.into_iter().map(Cell::Number).collect();
-            model.m_step(&expectation.stats)?;
+            model.m_step(&expectation.stats).map_err(|error| match error {
+                Error::Degenerate(_) => Error::Degenerate(format!(
+                    "in iteration {} a component has collapsed onto rows without spread, where the likelihood has no maximum: \
+                     start elsewhere, take fewer components, or use a fit, which has a floor",
+                    t + 1
+                )),
+                other => other,
+            })?;
         }
     }
     Ok(table)
@@ -320,6 +327,8 @@ fn gains(steps: &Table) -> Option<String> {
     let path = steps.numbers("log_likelihood");
     let (first, last) = (path.first()?, path.last()?);
     let before = path.get(path.len().checked_sub(2)?)?;
+    // A start under which the data are impossible has no gain to speak of.
+    first.is_finite().then_some(())?;
     // Sums of this size carry some thousand roundings.
     let rose = path.windows(2).all(|pair| pair[1] >= pair[0] - 1e-12 * (1.0 + pair[0].abs()));
     Some(format!(

@@ -54,11 +54,20 @@ fn blocks(table: &Table, columns: &[String]) -> Vec<String> {
     let mut rest = columns;
     while !rest.is_empty() {
         let render = |n: usize| steps(table, &[&["iteration".to_owned()][..], &rest[..n]].concat());
-        let n = (1..=rest.len()).rev().find(|&n| n == 1 || width(&render(n)) <= WIDEST).unwrap_or(1);
+        let most = (1..=rest.len()).rev().find(|&n| n == 1 || width(&render(n)) <= WIDEST).unwrap_or(1);
+        // What belongs to one component stays together where that is not much less.
+        let whole =
+            (most / 2 + 1..=most).rev().find(|&n| rest.get(n).is_none_or(|next| owner(next) != owner(&rest[n - 1])));
+        let n = whole.unwrap_or(most);
         out.push(render(n));
         rest = &rest[n..];
     }
     out
+}
+
+/// The component that a column is of: what stands behind its last underscore.
+fn owner(column: &str) -> &str {
+    column.rsplit('_').next().unwrap_or(column)
 }
 
 /// Some columns of the steps.
