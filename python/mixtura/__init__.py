@@ -8,6 +8,7 @@
 'converged'
 """
 
+from mixtura import teach as teach
 from mixtura._bayesian import BayesianGaussianMixture
 from mixtura._em import EM
 from mixtura._gaussian import GaussianMixture

@@ -15,10 +15,12 @@ __all__ = [
     "fit_own",
     "kmeans_distances",
     "kmeans_nearest",
+    "lessons",
     "main_from",
     "rows_fingerprint",
     "select",
     "table_columns",
+    "teach",
 ]
 
 _Floats = NDArray[np.float64]
@@ -182,4 +184,15 @@ def kmeans_nearest(x: _Rows, centers: _Floats, threads: int | None = None) -> ND
 def kmeans_distances(x: _Rows, centers: _Floats, threads: int | None = None) -> _Floats: ...
 def rows_fingerprint(x: _Rows, weights: _Floats | None = None, labels: NDArray[np.int32] | None = None) -> str: ...
 def table_columns(table: object) -> tuple[list[str], _Floats]: ...
+def lessons() -> str: ...
+def teach(
+    lesson: str,
+    columns: list[str] | None = None,
+    values: list[float] | None = None,
+    genes: str | None = None,
+    iterations: int | None = None,
+    start: list[float] | None = None,
+    components: int | None = None,
+    free_mixing: bool = False,
+) -> tuple[str, str]: ...
 def main_from(args: list[str]) -> int: ...

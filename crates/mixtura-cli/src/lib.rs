@@ -34,6 +34,7 @@ mod score;
 mod search;
 mod select;
 mod stats_file;
+mod teach;
 
 use std::ffi::OsString;
 
@@ -76,6 +77,7 @@ enum Command {
     Estep(estep::Args),
     Merge(merge::Args),
     Mstep(mstep::Args),
+    Teach(teach::Args),
     Completions(completions::Args),
 }
 
@@ -112,6 +114,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Estep(args) => estep::run(args),
         Command::Merge(args) => merge::run(args),
         Command::Mstep(args) => mstep::run(args),
+        Command::Teach(args) => teach::run(args),
         Command::Completions(args) => completions::run(args),
     });
     match outcome {

@@ -8,6 +8,7 @@ mod model;
 mod own;
 mod run;
 mod select;
+mod teach;
 
 use pyo3::prelude::*;
 
@@ -30,6 +31,8 @@ mod _core {
     use crate::own::fit_own;
     #[pymodule_export]
     use crate::select::select;
+    #[pymodule_export]
+    use crate::teach::{lessons, teach};
 }
 
 /// Runs the `mixtura` command with these arguments, the program's name first; returns the exit code.

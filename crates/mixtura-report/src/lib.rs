@@ -8,6 +8,7 @@ mod components;
 mod figures;
 mod overlap;
 mod selection;
+pub mod teach;
 mod trust;
 mod words;
 
