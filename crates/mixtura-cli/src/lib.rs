@@ -13,6 +13,7 @@ mod condition;
 mod data;
 mod density;
 mod describe;
+mod em;
 mod estep;
 mod failure;
 mod fit;
@@ -76,6 +77,7 @@ enum Command {
     Estep(estep::Args),
     Merge(merge::Args),
     Mstep(mstep::Args),
+    Em(em::Args),
     Completions(completions::Args),
 }
 
@@ -112,6 +114,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Estep(args) => estep::run(args),
         Command::Merge(args) => merge::run(args),
         Command::Mstep(args) => mstep::run(args),
+        Command::Em(args) => em::run(args),
         Command::Completions(args) => completions::run(args),
     });
     match outcome {

@@ -8,6 +8,7 @@ mod components;
 mod figures;
 mod overlap;
 mod selection;
+mod textbook;
 mod trust;
 mod words;
 
@@ -16,6 +17,7 @@ use mixtura::persist::{DERIVED, SavedModel};
 
 pub use clusters::clusters;
 pub use selection::{doubts as selection_doubts, selection, selection_table};
+pub use textbook::{Textbook, textbook};
 
 /// Columns of a terminal that nobody widened.
 const WIDTH: usize = 80;
