@@ -54,7 +54,7 @@ pub fn textbook(found: &Textbook<'_>) -> String {
     let trust = paragraphs(&ending(found.status, found.certificate, true));
     format!(
         "{}\n{table}\n{}\n{trust}{}",
-        paragraphs(&[found.title.clone()]),
+        paragraphs(std::slice::from_ref(&found.title)),
         paragraphs(&[figures]),
         crate::doubt_list(&doubts)
     )
