@@ -12,7 +12,23 @@ from mixtura import teach as teach
 from mixtura._bayesian import BayesianGaussianMixture
 from mixtura._em import EM
 from mixtura._gaussian import GaussianMixture
+from mixtura._hidden_models import BernoulliMixture, BinomialMixture, RegressionMixture
 from mixtura._kmeans import KMeans
+from mixtura._models import CensoredExtremeValue, CensoredNormal, GeneCounting, ProbitRegression
 from mixtura._select import Selection, select
 
-__all__ = ["EM", "BayesianGaussianMixture", "GaussianMixture", "KMeans", "Selection", "select"]
+__all__ = [
+    "EM",
+    "BayesianGaussianMixture",
+    "BernoulliMixture",
+    "BinomialMixture",
+    "CensoredExtremeValue",
+    "CensoredNormal",
+    "GaussianMixture",
+    "GeneCounting",
+    "KMeans",
+    "ProbitRegression",
+    "RegressionMixture",
+    "Selection",
+    "select",
+]

@@ -10,9 +10,15 @@ __all__ = [
     "Mixture",
     "Posteriors",
     "fit_bayesian",
+    "fit_bernoulli",
+    "fit_binomial",
+    "fit_censored",
     "fit_gaussian",
+    "fit_genes",
     "fit_kmeans",
+    "fit_linear",
     "fit_own",
+    "fit_probit",
     "kmeans_distances",
     "kmeans_nearest",
     "lessons",
@@ -111,6 +117,46 @@ class _OwnFit(TypedDict):
     nats_remaining: _Floats
     parameters: _Floats
 
+class _SearchOptions(TypedDict):
+    restarts: int
+    squarem: bool
+    max_iter: int
+    tolerance: float
+    seed: int
+    threads: int | None
+    names: list[str]
+
+class _Found(TypedDict):
+    status: str
+    certificate: dict[str, Any]
+    n_iter: int
+    log_likelihood: float
+    n_parameters: int
+    aic: float
+    bic: float
+
+class _ClassesFound(_Found):
+    weights: _Floats
+    probabilities: _Floats
+
+class _LinesFound(_Found):
+    weights: _Floats
+    coef: _Floats
+    intercept: _Floats
+    sigma: _Floats
+
+class _GenesFound(_Found):
+    alleles: list[str]
+    frequencies: _Floats
+    genotypes: list[tuple[str, str, float]]
+
+class _CensoredFound(_Found):
+    mu: float
+    sigma: float
+
+class _ProbitFound(_Found):
+    coefficients: _Floats
+
 class _KMeansFit(TypedDict):
     centers: _Floats
     inertia: float
@@ -180,6 +226,25 @@ def fit_kmeans(
     x: _Rows, options: _KMeansOptions, starts: list[_Floats] | None = None, weights: _Floats | None = None
 ) -> _KMeansFit: ...
 def fit_own(driver: object, n_runs: int, options: _OwnOptions) -> _OwnFit: ...
+def fit_binomial(
+    x: _Rows,
+    flips: int | None,
+    n_components: int,
+    equal_weights: bool,
+    options: _SearchOptions,
+    weights: _Floats | None = None,
+) -> _ClassesFound: ...
+def fit_bernoulli(
+    x: _Rows, n_components: int, options: _SearchOptions, weights: _Floats | None = None
+) -> _ClassesFound: ...
+def fit_linear(
+    x: _Rows, n_components: int, intercept: bool, options: _SearchOptions, weights: _Floats | None = None
+) -> _LinesFound: ...
+def fit_genes(table: str, options: _SearchOptions) -> _GenesFound: ...
+def fit_censored(
+    bounds: _Floats, normal: bool, options: _SearchOptions, weights: _Floats | None = None
+) -> _CensoredFound: ...
+def fit_probit(x: _Rows, options: _SearchOptions, weights: _Floats | None = None) -> _ProbitFound: ...
 def kmeans_nearest(x: _Rows, centers: _Floats, threads: int | None = None) -> NDArray[np.int32]: ...
 def kmeans_distances(x: _Rows, centers: _Floats, threads: int | None = None) -> _Floats: ...
 def rows_fingerprint(x: _Rows, weights: _Floats | None = None, labels: NDArray[np.int32] | None = None) -> str: ...

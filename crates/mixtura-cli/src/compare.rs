@@ -68,6 +68,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             label_column: Some(args.label_column.clone()),
             of_a_model: true,
             memory: args.input.memory.memory,
+            ..ReadOptions::default()
         },
     )?;
     let rows = &*data::rows(&table)?;

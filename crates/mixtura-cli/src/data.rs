@@ -47,6 +47,11 @@ fn in_file(table: &Table, weighted: bool) -> Box<dyn Source + '_> {
 
 /// What the user should know of the data before the fit: assumptions of the reader, columns left out, findings.
 pub(crate) fn warnings(table: &Table, audit: &Audit) -> Vec<String> {
+    [notes(table), audit.warnings(&table.columns)].concat()
+}
+
+/// The same of the reader alone.
+pub(crate) fn notes(table: &Table) -> Vec<String> {
     let dropped = table.dropped.iter().map(|c| format!("column '{}' is left out: {}", c.name, c.reason));
-    table.notes.iter().cloned().chain(dropped).chain(audit.warnings(&table.columns)).collect()
+    table.notes.iter().cloned().chain(dropped).collect()
 }

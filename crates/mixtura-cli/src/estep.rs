@@ -78,6 +78,7 @@ fn read_labelled(saved: &SavedModel, args: &Args, column: &str) -> Result<Table,
         label_column: Some(column.to_owned()),
         of_a_model: true,
         memory: args.input.memory.memory,
+        ..ReadOptions::default()
     };
     let mut table = read_tables(&args.input.paths()?, &options)?;
     if let Some(labels) = &mut table.labels {

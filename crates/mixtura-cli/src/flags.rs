@@ -29,8 +29,7 @@ impl Columns {
             columns: self.columns.clone(),
             weights_column: self.weights_column.clone(),
             label_column: label_column.cloned(),
-            of_a_model: false,
-            memory: None,
+            ..ReadOptions::default()
         }
     }
 }

@@ -13,6 +13,7 @@ mod condition;
 mod data;
 mod density;
 mod describe;
+mod em;
 mod estep;
 mod failure;
 mod fit;
@@ -78,6 +79,7 @@ enum Command {
     Merge(merge::Args),
     Mstep(mstep::Args),
     Teach(teach::Args),
+    Em(em::Args),
     Completions(completions::Args),
 }
 
@@ -115,6 +117,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Merge(args) => merge::run(args),
         Command::Mstep(args) => mstep::run(args),
         Command::Teach(args) => teach::run(args),
+        Command::Em(args) => em::run(args),
         Command::Completions(args) => completions::run(args),
     });
     match outcome {

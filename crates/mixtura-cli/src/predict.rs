@@ -153,9 +153,9 @@ pub(crate) fn read_for(
     let options = |columns| ReadOptions {
         columns,
         weights_column: weights_column.cloned(),
-        label_column: None,
         of_a_model: true,
         memory: memory.memory,
+        ..ReadOptions::default()
     };
     let file = &files[0];
     match read_tables(files, &options(Some(saved.columns.clone()))) {

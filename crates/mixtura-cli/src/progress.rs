@@ -26,8 +26,13 @@ impl Bar {
 
     /// Takes a report of the fit, from any thread.
     pub(crate) fn report(&self, progress: Progress) {
-        self.0.inc(STEPS / progress.total.max(1) as u64);
+        self.advance(progress);
         self.0.set_message(format!("K = {}", progress.n_components));
+    }
+
+    /// The same for a fit that tries no other numbers of components.
+    pub(crate) fn advance(&self, progress: Progress) {
+        self.0.inc(STEPS / progress.total.max(1) as u64);
     }
 
     /// Removes the bar.

@@ -70,6 +70,10 @@ pub(crate) struct Plan {
     pub(crate) columns: Option<Vec<usize>>,
     pub(crate) weights: Option<usize>,
     pub(crate) label: Option<usize>,
+    /// The last column of the table.
+    pub(crate) response: Option<usize>,
+    /// Infinite values may stay.
+    pub(crate) infinite: bool,
     /// Columns without any value may stay.
     pub(crate) keep_empty: bool,
 }
@@ -104,20 +108,25 @@ impl Plan {
             columns,
             weights: options.weights_column.as_ref().map(one).transpose()?,
             label: options.label_column.as_ref().map(one).transpose()?,
+            response: options.response_column.as_ref().map(one).transpose()?,
+            infinite: options.infinite,
             keep_empty: options.of_a_model,
         })
     }
 
     pub(crate) fn asks_for(&self, column: usize) -> bool {
-        self.columns.as_ref().is_some_and(|columns| columns.contains(&column))
+        self.response == Some(column) || self.columns.as_ref().is_some_and(|columns| columns.contains(&column))
     }
 
-    /// The columns that may become part of the table, in file order when none was asked for.
+    /// The columns that may become part of the table, in file order when none was asked for, the response last.
     pub(crate) fn candidates(&self, n: usize) -> Vec<usize> {
-        match &self.columns {
+        let mut all = match &self.columns {
             Some(columns) => columns.clone(),
             None => (0..n).filter(|&c| Some(c) != self.weights && Some(c) != self.label).collect(),
-        }
+        };
+        all.retain(|&c| Some(c) != self.response);
+        all.extend(self.response);
+        all
     }
 }
 

@@ -43,7 +43,8 @@ impl Collector<'_> {
                 keep.push(stored);
             }
         }
-        if keep.is_empty() && !row_names.is_empty() {
+        let only_response = keep.iter().all(|&stored| Some(self.stored[stored]) == plan.response);
+        if only_response && !row_names.is_empty() {
             for (stored, reason) in row_names {
                 notes.push(format!(
                     "column {} is kept although it looks useless ({reason}): it is the only choice",
@@ -51,6 +52,7 @@ impl Collector<'_> {
                 ));
                 keep.push(stored);
             }
+            keep.sort_unstable();
         } else {
             dropped.extend(row_names.into_iter().map(|(stored, why)| (self.stored[stored], why)));
         }
@@ -65,7 +67,7 @@ impl Collector<'_> {
             )));
         }
         for &stored in &keep {
-            if let Some(place) = &self.facts[stored].infinite {
+            if let Some(place) = self.facts[stored].infinite.as_ref().filter(|_| !plan.infinite) {
                 return Err(ReadError::Data(format!(
                     "{place} of column {} is not finite; correct it, mark it as missing or leave the column out",
                     quoted(&names.names[self.stored[stored]])

@@ -61,6 +61,10 @@ pub struct ReadOptions {
     pub weights_column: Option<String>,
     /// The column that holds the rows' known classes.
     pub label_column: Option<String>,
+    /// A column that comes last in the table, whatever it looks like: a response.
+    pub response_column: Option<String>,
+    /// Infinite values are values: open ends of intervals.
+    pub infinite: bool,
     /// The columns are those of a model: names only, never positions, and one may lack every value.
     pub of_a_model: bool,
     /// Bytes of memory that the reader and what follows may use together; `None`: as many as the table needs. A table

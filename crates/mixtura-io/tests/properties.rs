@@ -82,7 +82,7 @@ proptest! {
         weights in prop::option::of("[1-3]"),
         columns in prop::option::of(prop::collection::vec("[1-3]", 0..3)),
     ) {
-        let options = ReadOptions { columns, weights_column: weights, label_column: label, of_a_model: false, memory: None };
+        let options = ReadOptions { columns, weights_column: weights, label_column: label, ..ReadOptions::default() };
         if let Ok(table) = read_bytes_with(text.as_bytes(), &options) {
             let n = values(&table).len();
             prop_assert_eq!(n, table.n_rows * table.columns.len());

@@ -5,6 +5,7 @@ mod fit;
 mod input;
 mod kmeans;
 mod model;
+mod models;
 mod own;
 mod run;
 mod select;
@@ -27,6 +28,8 @@ mod _core {
     use crate::main_from;
     #[pymodule_export]
     use crate::model::Mixture;
+    #[pymodule_export]
+    use crate::models::{fit_bernoulli, fit_binomial, fit_censored, fit_genes, fit_linear, fit_probit};
     #[pymodule_export]
     use crate::own::fit_own;
     #[pymodule_export]

@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::input::matrix;
+use crate::models::certificate;
 use crate::run::refusal;
 
 /// The options of a fit, as the package has checked them.
@@ -140,22 +141,10 @@ pub(crate) fn fit_own<'py>(
         return Err(error);
     }
     let fit = fit.map_err(refusal)?;
-    let certificate = PyDict::new(py);
-    let known = &fit.certificate;
-    let modes: Vec<(f64, usize)> = known.modes.iter().map(|m| (m.objective, m.count)).collect();
-    certificate.set_item("detail", &fit.status.detail)?;
-    certificate.set_item("monotone", known.monotone)?;
-    certificate.set_item("largest_decrease", known.largest_decrease)?;
-    certificate.set_item("decrease_iteration", fit.trace.largest_fall().map(|(t, _)| t))?;
-    certificate.set_item("nats_remaining", known.nats_remaining)?;
-    certificate.set_item("restarts", known.restarts.clone())?;
-    certificate.set_item("restarts_at_best", known.restarts_at_best)?;
-    certificate.set_item("modes", modes)?;
-    certificate.set_item("chance_of_better", known.chance_of_better)?;
     let out = PyDict::new(py);
     out.set_item("state", &*fit.model.state)?;
     out.set_item("status", fit.status.kind.name())?;
-    out.set_item("certificate", certificate)?;
+    out.set_item("certificate", certificate(py, (&fit.status, &fit.certificate, &fit.trace))?)?;
     out.set_item("n_iter", fit.iterations)?;
     out.set_item("log_likelihood", fit.log_likelihood)?;
     out.set_item("objective", fit.objective)?;

@@ -9,6 +9,7 @@ mod figures;
 mod overlap;
 mod selection;
 pub mod teach;
+mod textbook;
 mod trust;
 mod words;
 
@@ -17,6 +18,7 @@ use mixtura::persist::{DERIVED, SavedModel};
 
 pub use clusters::clusters;
 pub use selection::{doubts as selection_doubts, selection, selection_table};
+pub use textbook::{Textbook, textbook};
 
 /// Columns of a terminal that nobody widened.
 const WIDTH: usize = 80;

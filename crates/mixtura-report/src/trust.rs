@@ -2,7 +2,7 @@
 
 use mixtura::family::gaussian::Structure;
 use mixtura::fit::StatusKind;
-use mixtura::persist::{DERIVED, SavedModel};
+use mixtura::persist::{CertificateRecord, DERIVED, SavedModel, StatusRecord};
 
 use crate::figures::{count, general, rows};
 
@@ -20,22 +20,28 @@ pub(crate) fn lines(model: &SavedModel) -> Vec<String> {
     if record.status.kind == DERIVED {
         return vec![format!("Not fitted but made from a fitted model: {}.", record.status.detail)];
     }
+    // With one component every start is the same.
+    ending(&record.status, certificate, model.model.weights().len() > 1)
+}
+
+/// The same of any fit; `restarts` says whether they tell anything.
+pub(crate) fn ending(status: &StatusRecord, certificate: &CertificateRecord, restarts: bool) -> Vec<String> {
     let words =
-        StatusKind::ALL.into_iter().find(|kind| kind.name() == record.status.kind).map_or("Unknown ending", |kind| {
-            match kind {
+        StatusKind::ALL.into_iter().find(|kind| kind.name() == status.kind).map_or(
+            "Unknown ending",
+            |kind| match kind {
                 StatusKind::Converged => "Converged",
                 StatusKind::IterationLimit => "Not converged",
                 StatusKind::Stopped => "Interrupted",
                 StatusKind::Degenerate => "Degenerate",
-            }
-        });
-    let mut out = vec![format!("{words}: {}.", record.status.detail)];
-    if let Some(nats) = certificate.nats_remaining.filter(|_| !record.status.detail.contains("nats remain")) {
+            },
+        );
+    let mut out = vec![format!("{words}: {}.", status.detail)];
+    if let Some(nats) = certificate.nats_remaining.filter(|_| !status.detail.contains("nats remain")) {
         out.push(format!("About {nats:.1e} nats were still to be gained."));
     }
     let n = certificate.restarts.len();
-    // With one component every start is the same.
-    if n > 0 && model.model.weights().len() > 1 {
+    if n > 0 && restarts {
         let collapsed = match certificate.restarts_degenerate {
             0 => String::new(),
             c if c == n => "; all of them collapsed".to_owned(),
@@ -83,13 +89,7 @@ pub(crate) fn doubts(model: &SavedModel) -> Vec<String> {
     if record.status.kind == StatusKind::Stopped.name() {
         out.push("the fit was interrupted: these are the parameters it had reached".to_owned());
     }
-    if certificate.restarts.len() > 1 && certificate.restarts_at_best <= 1 {
-        let n = certificate.restarts.len();
-        out.push(format!(
-            "only 1 of {n} restarts reached this optimum: a better one may exist; try --restarts {}",
-            4 * n
-        ));
-    }
+    out.extend(lonely(certificate));
     let floored: Vec<usize> = (0..k).filter(|&c| certificate.components[c].floor_active).collect();
     if !floored.is_empty() {
         out.push(format!(
@@ -151,6 +151,14 @@ pub(crate) fn doubts(model: &SavedModel) -> Vec<String> {
         ));
     }
     out
+}
+
+/// The doubt of a best optimum that no other restart found.
+pub(crate) fn lonely(certificate: &CertificateRecord) -> Option<String> {
+    let n = certificate.restarts.len();
+    (n > 1 && certificate.restarts_at_best <= 1).then(|| {
+        format!("only 1 of {n} restarts reached this optimum: a better one may exist; try --restarts {}", 4 * n)
+    })
 }
 
 /// "component 3 is", "components 0, 2 and 5 are".

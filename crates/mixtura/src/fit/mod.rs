@@ -16,6 +16,7 @@ mod record;
 mod run;
 mod select;
 mod stop;
+pub mod textbook;
 mod validate;
 
 pub use bayesian::{BayesianFit, BayesianMixture, BayesianModel};
