@@ -276,11 +276,14 @@ fn csv(text: &str) -> Vec<f64> {
     text.lines().skip(1).flat_map(|line| line.split(',').filter_map(|cell| cell.parse::<f64>().ok())).collect()
 }
 
+/// Numbers of an E-step: from the model before it, its statistics and the rows.
+type Expected<M> = fn(&M, &<M as LatentModel>::Stats, &dyn Source) -> Result<Vec<f64>>;
+
 /// What an E-step shows of a model's statistics, and what an M-step shows of its parameters.
 struct Shown<M: LatentModel> {
     e: Vec<String>,
     m: Vec<String>,
-    expected: fn(&M, &M::Stats, &dyn Source) -> Result<Vec<f64>>,
+    expected: Expected<M>,
     parameters: fn(&M) -> Vec<f64>,
     /// What is added to the log-likelihoods.
     constant: f64,
