@@ -299,7 +299,7 @@ class RegressionMixture(RegressorMixin, TextbookModel):
         k = check_integer(self, "n_components", self.n_components, 1)
         rows = check_rows(self, X, reset=True, nan=True)
         n = rows.shape[0]
-        table = np.column_stack([rows, column("y", y, n)])
+        table = np.column_stack([rows.astype(np.float64), column("y", y, n)])
         options = self._search([*self._names(rows.shape[1]), "y"])
         found = _core.fit_linear(table, k, bool(self.fit_intercept), options, check_weights(sample_weight, n))
         self.weights_, self.coef_ = found["weights"], found["coef"]

@@ -295,7 +295,7 @@ class CensoredExtremeValue(_Censored):
 
 
 class ProbitRegression(ClassifierMixin, TextbookModel):
-    """Probability of one of two classes: P(y = classes_[1] | x) is the standard normal distribution at x·coef + intercept.
+    """Two classes by the normal distribution function: P(y = classes_[1] | x) = Φ(x·coef + intercept).
 
     Parameters
     ----------
@@ -373,10 +373,10 @@ class ProbitRegression(ClassifierMixin, TextbookModel):
         labels: NDArray[Any] = np.asarray(y)
         if labels.shape != (rows.shape[0],):
             raise ValueError(f"y has the shape {labels.shape}, not one class for each of {rows.shape[0]} rows")
-        classes, codes = cast("tuple[NDArray[Any], NDArray[np.intp]]", np.unique(labels, return_inverse=True))
+        classes, codes = np.unique(labels, return_inverse=True)
         if classes.size != 2:
             raise ValueError(f"y has {classes.size} distinct values: probit regression needs exactly two classes")
-        table = np.column_stack([rows, codes.astype(np.float64)])
+        table = np.column_stack([rows.astype(np.float64), codes.astype(np.float64)])
         options = self._search([*self._names(rows.shape[1]), "y"])
         found = _core.fit_probit(table, options, check_weights(sample_weight, rows.shape[0]))
         self.classes_ = classes

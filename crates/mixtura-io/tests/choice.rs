@@ -136,3 +136,34 @@ fn constant_columns_are_dropped_unless_asked_for_or_alone() {
     assert_eq!(read("a,b\n1,7\n").columns, ["a", "b"]);
     assert_eq!(read("b\n7\n7\n7\n").columns, ["b"]);
 }
+
+#[test]
+fn the_response_comes_last_whatever_it_looks_like() {
+    let of = |columns: Option<Vec<String>>, response: &str| ReadOptions {
+        columns,
+        response_column: Some(response.into()),
+        ..ReadOptions::default()
+    };
+    // A constant, and the first column of the file.
+    let text = "y,a,b\n7,1.5,2\n7,2.5,4\n7,9,9\n";
+    let table = read_with(text, &of(None, "y"));
+    assert_eq!(table.columns, ["a", "b", "y"]);
+    assert_eq!(values(&table)[..3], [1.5, 2.0, 7.0]);
+    assert_eq!(read_with(text, &of(Some(vec!["b".into(), "y".into(), "a".into()]), "1")).columns, ["b", "a", "y"]);
+    // The only other column stays although it counts rows, and before the response.
+    let table = read_with("y,n\n3,1\n8,2\n4,3\n", &of(None, "y"));
+    assert_eq!(table.columns, ["n", "y"]);
+    assert!(table.notes.iter().any(|note| note.contains("consecutive")), "{:?}", table.notes);
+    assert!(refusal_with("y,a\nno,1\nyes,2\n", &of(None, "y")).contains("not a number"));
+    assert!(refusal_with("y,a\n1,1\n0,2\n", &of(None, "z")).contains("no column"));
+}
+
+#[test]
+fn infinite_values_stay_where_they_are_asked_for() {
+    let options = ReadOptions { infinite: true, ..columns(&["a", "b"]) };
+    let table = read_with("a,b\n-inf,1\n2,Inf\n3,\n", &options);
+    let got = values(&table);
+    assert_eq!(got[..5], [f64::NEG_INFINITY, 1.0, 2.0, f64::INFINITY, 3.0]);
+    assert!(got[5].is_nan());
+    assert!(refusal_with("a,b\n-inf,1\n2,3\n", &columns(&["a", "b"])).contains("not finite"));
+}
