@@ -211,6 +211,7 @@ fn refusals_are_one_sentence_with_the_place() {
         ("A,AA|AO,3\nB,BB|AO,4\n", "genes FILE", 3, &["FILE: line 2", "AO", "'A'", "only one phenotype"]),
         ("A,AA|AO\n", "genes FILE", 3, &["line 1", "phenotype,genotypes,count"]),
         ("lower,upper\n1,\n2,inf\n,3\n", "censored FILE", 3, &["open to one side"]),
+        ("lower,upper\n1,\n2,\n", "censored FILE", 3, &["open to one side"]),
         ("lower,upper\n1,1\n3,2\n", "censored FILE", 3, &["row 2", "exchange its ends"]),
         ("lower,upper\n1,1\n,\n3,3\n", "censored FILE", 3, &["row 2", "remove it"]),
         ("lower,upper\n1,1\n3,3\n", "censored FILE --memory 1G", 2, &["--memory"]),

@@ -27,7 +27,7 @@ impl Collector<'_> {
             let asked = plan.asks_for(column);
             if let Some(reason) = &self.facts[stored].unusable {
                 dropped.push((column, reason.clone()));
-            } else if !plan.keep_empty && self.facts[stored].n_values == 0 {
+            } else if !plan.keep_empty && !plan.infinite && self.facts[stored].n_values == 0 {
                 if asked || names.names.len() == 1 {
                     return Err(ReadError::Data(format!(
                         "{source}: column {} has no value in any row; leave it out",

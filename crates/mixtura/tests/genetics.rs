@@ -148,6 +148,8 @@ fn codominant_alleles_are_gene_proportions() {
     // MN blood groups: every genotype shows, so one step counts the genes: (2·298 + 489) / 2000.
     let table = GeneTable::from_text("MM MM 298".replace(' ', ",").as_str()).unwrap_err().to_string();
     assert!(table.contains("fewer than two alleles"), "{table}");
+    let table = GeneTable::from_text("any,MM|MN|NN,298").unwrap_err().to_string();
+    assert!(table.contains("says nothing of the frequencies"), "{table}");
     let table = GeneTable::from_text("M,MM,298\nMN,NM,489\nN,NN,213").unwrap();
     let path = path(&table, 2);
     assert_eq!(path[1], [1085.0 / 2000.0, 915.0 / 2000.0]);

@@ -103,6 +103,12 @@ impl GeneTable {
         if alleles.len() < 2 {
             return Err(Error::Data("the table has fewer than two alleles: there is no frequency to find".into()));
         }
+        if counts.len() < 2 {
+            return Err(Error::Data(
+                "the table has one phenotype, which every genotype shows: its count says nothing of the frequencies"
+                    .into(),
+            ));
+        }
         if counts.iter().all(|c| *c == 0.0) {
             return Err(Error::Data("every count is 0: there is nothing to count".into()));
         }
