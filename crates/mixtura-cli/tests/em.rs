@@ -200,7 +200,7 @@ fn latent_classes_of_one_class_are_proportions() {
 #[test]
 fn refusals_are_one_sentence_with_the_place() {
     let folder = coins();
-    let cases: [(&str, &str, i32, &[&str]); 17] = [
+    let cases: [(&str, &str, i32, &[&str]); 18] = [
         ("heads,flips\n5,4\n", "coins FILE -k 1", 3, &["FILE: row 1", "'heads'", "more than the 4 flips"]),
         ("heads,flips\n1,4\n2.5,4\n", "coins FILE -k 1", 3, &["row 2", "'heads'", "whole numbers"]),
         ("heads\n0\n0\n", "coins FILE -k 1 --flips 0", 3, &["nothing to learn"]),
