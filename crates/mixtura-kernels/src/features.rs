@@ -6,7 +6,7 @@
 
 use crate::TILE;
 use crate::cholesky::{at, packed_len};
-use crate::simd::{Isa, Simd, kernel};
+use crate::simd::{Isa, Simd, kernel, vectors};
 
 /// Most components in a group, of all paths.
 const MOST: usize = 8;
@@ -126,16 +126,6 @@ impl Polynomials {
         }
         Polynomials { dim, n, coefficients }
     }
-}
-
-#[inline(always)]
-fn vectors<S: Simd, const C: usize>(from: &[f64]) -> [S::V; C] {
-    let from = &from[..C * S::LANES];
-    let mut v = [S::splat(0.0); C];
-    for c in 0..C {
-        v[c] = S::load(&from[c * S::LANES..]);
-    }
-    v
 }
 
 /// Adds coefficient × feature to the log-densities of a group.

@@ -2,7 +2,7 @@
 
 use crate::TILE;
 use crate::cholesky::{at, packed_len};
-use crate::simd::{Isa, MAX_BLOCK, Simd, kernel};
+use crate::simd::{Isa, MAX_BLOCK, Simd, kernel, vectors};
 
 /// L⁻¹ in the order in which [`full`] reads it: panels of outputs, and in a panel the coefficients of one feature
 /// after the other.
@@ -62,15 +62,6 @@ impl Whitening {
 /// Memory that [`full`] needs for `dim` features: a centred block.
 pub fn work_len(dim: usize) -> usize {
     (dim + 8) * MAX_BLOCK
-}
-
-#[inline(always)]
-fn vectors<S: Simd, const C: usize>(from: &[f64]) -> [S::V; C] {
-    let mut v = [S::splat(0.0); C];
-    for c in 0..C {
-        v[c] = S::load(&from[c * S::LANES..]);
-    }
-    v
 }
 
 /// The outputs `i .. i + P` of a centred block, and what is left of the coefficients.

@@ -491,9 +491,9 @@ fn sum_and_count_body<S: Simd>(values: &[f64]) -> (f64, usize) {
             count[u] = S::add(count[u], S::if_less(zero, v, one, zero));
         }
     }
-    let add = |s: [S::V; ABREAST]| S::sum(S::add(S::add(s[0], s[1]), S::add(s[2], s[3])));
-    let count = add(count) as usize + rest.iter().filter(|v| **v > 0.0).count();
-    (add(total) + rest.iter().sum::<f64>(), count)
+    let count = S::sum(S::add(S::add(count[0], count[1]), S::add(count[2], count[3])));
+    let total = S::sum(S::add(S::add(total[0], total[1]), S::add(total[2], total[3])));
+    (total + rest.iter().sum::<f64>(), count as usize + rest.iter().filter(|v| **v > 0.0).count())
 }
 
 kernel! {

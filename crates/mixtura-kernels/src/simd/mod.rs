@@ -64,6 +64,17 @@ pub(crate) trait Simd: Copy {
     fn transpose(from: &[f64], stride: usize, to: &mut [f64], block: usize);
 }
 
+/// One feature of a block of rows.
+#[inline(always)]
+pub(crate) fn vectors<S: Simd, const C: usize>(from: &[f64]) -> [S::V; C] {
+    let from = &from[..C * S::LANES];
+    let mut v = [S::splat(0.0); C];
+    for c in 0..C {
+        v[c] = S::load(&from[c * S::LANES..]);
+    }
+    v
+}
+
 /// An instruction set that this machine has. Build one with [`Isa::detect`] or choose from [`Isa::available`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Isa(Level);
