@@ -22,6 +22,7 @@ pub mod engine;
 mod error;
 pub mod family;
 pub mod fit;
+pub mod infer;
 pub mod init;
 pub mod model;
 pub mod persist;

@@ -85,3 +85,18 @@ pub trait Emission: Clone + Send + Sync {
     /// flips) are read from `out` and stay.
     fn sample(&self, component: usize, rng: &mut Rng, out: &mut [f64]);
 }
+
+/// A bank whose log-densities can be differentiated in its free parameters, as users read them: what standard errors need.
+pub trait Differentiable: Emission {
+    /// The free parameters, none redundant.
+    fn coordinates(&self) -> Vec<f64>;
+    /// Their names, such as `mean[1][0]` or `covariance[1][0,1]` (component first).
+    fn names(&self) -> Vec<String>;
+    /// The bank at other coordinates; `None` where they are no valid parameters.
+    fn with_coordinates(&self, coordinates: &[f64]) -> Option<Self>;
+    /// The coordinates on which the density of component `k` depends, increasing.
+    fn coordinates_of(&self, k: usize) -> Vec<usize>;
+    /// Gradient and negative Hessian (packed lower triangle, row by row) of log p(observed cells of `row` | k) in the coordinates
+    /// of component `k`; overwrites both.
+    fn differentiate(&self, k: usize, row: &[f64], gradient: &mut [f64], curvature: &mut [f64]);
+}

@@ -1,0 +1,1 @@
+//! Uncertainty of estimates: the information in the data, bootstrap replicates, and what is said of both.

@@ -1,0 +1,176 @@
+//! Models whose free parameters, as users read them, are coordinates in which the log-likelihood can be differentiated twice.
+
+use mixtura_kernels::cholesky::{at, packed_len};
+
+use super::{LatentModel, Mixture, Predict};
+use crate::data::Chunk;
+use crate::error::Result;
+use crate::family::Differentiable;
+use crate::stats::Statistic;
+
+/// A model in the coordinates of its free parameters, none redundant: what standard errors and the curvature of the objective need.
+pub trait Identified: LatentModel {
+    /// The free parameters as users read them (weights, means, covariances, probabilities), in the order of `names`.
+    fn coordinates(&self) -> Vec<f64>;
+    /// A name for each coordinate, such as `weight[0]`, `mean[1][0]`, `covariance[1][0,1]`.
+    fn names(&self) -> Vec<String>;
+    /// The model at other coordinates; `None` where that is no valid model.
+    fn with_coordinates(&self, coordinates: &[f64]) -> Option<Self>;
+    /// Adds the derivatives of a chunk's log-likelihood at the current parameters.
+    ///
+    /// # Errors
+    /// If the chunk cannot belong to the model, or its log-likelihood cannot be differentiated there (a parameter at the edge of its
+    /// range).
+    fn differentiate(&self, chunk: Chunk<'_>, out: &mut Derivatives) -> Result<()>;
+}
+
+/// Sums over rows of weight w: with S the score of the complete data (gradient of log p(x, z)) and B their information (−Hessian),
+/// expectations over p(z | x). Louis (1982, J. R. Stat. Soc. B 44, eq. 3.1): the observed information is `complete` − `missing`.
+/// Matrices are packed lower triangles (row by row), p coordinates.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Derivatives {
+    /// Σ w s, s = E\[S | x\]: the gradient of the log-likelihood, p.
+    pub gradient: Vec<f64>,
+    /// Σ w s sᵀ: what the sandwich needs.
+    pub outer: Vec<f64>,
+    /// Σ w E\[B | x\].
+    pub complete: Vec<f64>,
+    /// Σ w Cov(S | x).
+    pub missing: Vec<f64>,
+    /// Σ w.
+    pub weight: f64,
+}
+
+impl Derivatives {
+    /// Zero, for p coordinates.
+    pub fn new(p: usize) -> Self {
+        let triangle = vec![0.0; packed_len(p)];
+        Derivatives {
+            gradient: vec![0.0; p],
+            outer: triangle.clone(),
+            complete: triangle.clone(),
+            missing: triangle,
+            weight: 0.0,
+        }
+    }
+
+    /// Adds a row of weight `w` with score `s`.
+    pub fn add_score(&mut self, w: f64, s: &[f64]) {
+        self.weight += w;
+        for i in 0..s.len() {
+            self.gradient[i] += w * s[i];
+            let ws = w * s[i];
+            self.outer[packed_len(i)..][..=i].iter_mut().zip(s).for_each(|(o, b)| *o += ws * b);
+        }
+    }
+
+    /// The observed information `complete` − `missing`, packed.
+    pub fn observed(&self) -> Vec<f64> {
+        self.complete.iter().zip(&self.missing).map(|(c, m)| c - m).collect()
+    }
+}
+
+impl Statistic for Derivatives {
+    fn clear(&mut self) {
+        *self = Derivatives::new(self.gradient.len());
+    }
+
+    fn merge(&mut self, other: &Self) {
+        let pairs = [
+            (&mut self.gradient, &other.gradient),
+            (&mut self.outer, &other.outer),
+            (&mut self.complete, &other.complete),
+            (&mut self.missing, &other.missing),
+        ];
+        pairs.into_iter().for_each(|(a, b)| a.iter_mut().zip(b).for_each(|(a, b)| *a += b));
+        self.weight += other.weight;
+    }
+
+    fn scale(&mut self, c: f64) {
+        for list in [&mut self.gradient, &mut self.outer, &mut self.complete, &mut self.missing] {
+            list.iter_mut().for_each(|v| *v *= c);
+        }
+        self.weight *= c;
+    }
+}
+
+/// The weights of all components but the last (which is 1 less their sum), then the emission's coordinates.
+impl<E: Differentiable> Identified for Mixture<E> {
+    fn coordinates(&self) -> Vec<f64> {
+        let free = &self.weights()[..self.weights().len() - 1];
+        [free.to_vec(), self.emission().coordinates()].concat()
+    }
+
+    fn names(&self) -> Vec<String> {
+        let free = self.weights().len() - 1;
+        (0..free).map(|k| format!("weight[{k}]")).chain(self.emission().names()).collect()
+    }
+
+    fn with_coordinates(&self, coordinates: &[f64]) -> Option<Self> {
+        let (free, rest) = coordinates.split_at_checked(self.weights().len() - 1)?;
+        let weights = [free, &[1.0 - free.iter().sum::<f64>()]].concat();
+        if !weights.iter().all(|w| *w > 0.0) {
+            return None;
+        }
+        let emission = self.emission().with_coordinates(rest)?;
+        Mixture::new(weights, emission).ok()
+    }
+
+    fn differentiate(&self, chunk: Chunk<'_>, out: &mut Derivatives) -> Result<()> {
+        let (k, weights, emission) = (self.weights().len(), self.weights(), self.emission());
+        let (n, free) = (chunk.rows.n_rows(), k - 1);
+        let mut resp = vec![0.0; n * k];
+        self.posterior(chunk, &mut self.scratch(), &mut resp, &mut vec![0.0; n]);
+        // Component k's score touches its own coordinates and the weights: ∂ log π_k is 1/π_k at k, and −1/π_K for all k at K.
+        let own: Vec<Vec<usize>> = (0..k)
+            .map(|c| (0..free).chain(emission.coordinates_of(c).into_iter().map(|i| free + i)).collect())
+            .collect();
+        let most = own.iter().map(Vec::len).max().unwrap_or(0);
+        let mut scores = vec![vec![0.0; most]; k];
+        let mut curvature = vec![0.0; packed_len(most)];
+        let mut score = vec![0.0; out.gradient.len()];
+        for t in 0..n {
+            let (row, w) = (chunk.rows.row(t), chunk.weight(t));
+            let known = chunk.label(t);
+            let resp = &mut resp[t * k..][..k];
+            if let Some(known) = known {
+                (0..k).for_each(|c| resp[c] = f64::from(u8::from(c == known)));
+            }
+            score.fill(0.0);
+            for c in (0..k).filter(|&c| resp[c] > 0.0) {
+                let (own, s) = (&own[c], &mut scores[c]);
+                let (of_weights, of_emission) = s[..own.len()].split_at_mut(free);
+                of_weights.fill(0.0);
+                let curvature = &mut curvature[..packed_len(of_emission.len())];
+                emission.differentiate(c, row, of_emission, curvature);
+                for (i, a) in own[free..].iter().enumerate() {
+                    for (j, b) in own[free..=free + i].iter().enumerate() {
+                        out.complete[at(*a, *b)] += w * resp[c] * curvature[at(i, j)];
+                    }
+                }
+                if c < free {
+                    of_weights[c] = weights[c].recip();
+                    out.complete[at(c, c)] += w * resp[c] / (weights[c] * weights[c]);
+                } else {
+                    let last = weights[free].recip();
+                    of_weights.fill(-last);
+                    out.complete[..packed_len(free)].iter_mut().for_each(|b| *b += w * resp[c] * last * last);
+                }
+                own.iter().zip(s.iter()).for_each(|(i, v)| score[*i] += resp[c] * v);
+            }
+            // Cov(S | x) = Σ_k r_k (S_k − s)(S_k − s)ᵀ, of one sign and without cancellation; S_k is 0 outside its own coordinates.
+            let mut centred = vec![0.0; score.len()];
+            for c in (0..k).filter(|&c| resp[c] > 0.0 && resp[c] < 1.0) {
+                centred.iter_mut().zip(&score).for_each(|(d, s)| *d = -s);
+                own[c].iter().zip(&scores[c]).for_each(|(i, v)| centred[*i] += v);
+                let wr = w * resp[c];
+                for i in 0..centred.len() {
+                    let wi = wr * centred[i];
+                    out.missing[packed_len(i)..][..=i].iter_mut().zip(&centred).for_each(|(m, b)| *m += wi * b);
+                }
+            }
+            out.add_score(w, &score);
+        }
+        Ok(())
+    }
+}
