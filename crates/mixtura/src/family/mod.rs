@@ -86,12 +86,27 @@ pub trait Emission: Clone + Send + Sync {
     fn sample(&self, component: usize, rng: &mut Rng, out: &mut [f64]);
 }
 
+/// The values that a parameter can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Range {
+    /// Any number.
+    Real,
+    /// Above 0: variances, standard deviations.
+    Positive,
+    /// Between 0 and 1.
+    Probability,
+    /// Between −1 and 1.
+    Correlation,
+}
+
 /// A bank whose log-densities can be differentiated in its free parameters, as users read them: what standard errors need.
 pub trait Differentiable: Emission {
     /// The free parameters, none redundant.
     fn coordinates(&self) -> Vec<f64>;
     /// Their names, such as `mean[1][0]` or `covariance[1][0,1]` (component first).
     fn names(&self) -> Vec<String>;
+    /// The values that each can have, the others given where they are.
+    fn ranges(&self) -> Vec<Range>;
     /// The bank at other coordinates; `None` where they are no valid parameters.
     fn with_coordinates(&self, coordinates: &[f64]) -> Option<Self>;
     /// The coordinates on which the density of component `k` depends, increasing.

@@ -5,7 +5,7 @@ use mixtura_kernels::cholesky::{at, packed_len};
 use super::{LatentModel, Mixture, Predict};
 use crate::data::Chunk;
 use crate::error::Result;
-use crate::family::Differentiable;
+use crate::family::{Differentiable, Range};
 use crate::stats::Statistic;
 
 /// A model in the coordinates of its free parameters, none redundant: what standard errors and the curvature of the objective need.
@@ -14,6 +14,8 @@ pub trait Identified: LatentModel {
     fn coordinates(&self) -> Vec<f64>;
     /// A name for each coordinate, such as `weight[0]`, `mean[1][0]`, `covariance[1][0,1]`.
     fn names(&self) -> Vec<String>;
+    /// The values that each can have, the others given where they are.
+    fn ranges(&self) -> Vec<Range>;
     /// The model at other coordinates; `None` where that is no valid model.
     fn with_coordinates(&self, coordinates: &[f64]) -> Option<Self>;
     /// Adds the derivatives of a chunk's log-likelihood at the current parameters.
@@ -104,6 +106,11 @@ impl<E: Differentiable> Identified for Mixture<E> {
     fn names(&self) -> Vec<String> {
         let free = self.weights().len() - 1;
         (0..free).map(|k| format!("weight[{k}]")).chain(self.emission().names()).collect()
+    }
+
+    fn ranges(&self) -> Vec<Range> {
+        let free = self.weights().len() - 1;
+        std::iter::repeat_n(Range::Probability, free).chain(self.emission().ranges()).collect()
     }
 
     fn with_coordinates(&self, coordinates: &[f64]) -> Option<Self> {
