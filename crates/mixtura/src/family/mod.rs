@@ -114,4 +114,9 @@ pub trait Differentiable: Emission {
     /// Gradient and negative Hessian (packed lower triangle, row by row) of log p(observed cells of `row` | k) in the coordinates
     /// of component `k`; overwrites both.
     fn differentiate(&self, k: usize, row: &[f64], gradient: &mut [f64], curvature: &mut [f64]);
+    /// Where the complete data of EM hold more than the row (missing cells): minus the Hessian of their log-density, expected given
+    /// the row, as `curvature` above. `false`, and nothing written, where the row is all there is.
+    fn complete_curvature(&self, _k: usize, _row: &[f64], _curvature: &mut [f64]) -> bool {
+        false
+    }
 }
