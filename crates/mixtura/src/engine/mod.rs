@@ -3,6 +3,7 @@
 mod threads;
 
 pub use threads::Threads;
+pub(crate) use threads::sum_chunks;
 
 use std::ops::Range;
 

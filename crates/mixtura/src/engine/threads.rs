@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::Mutex;
 
 use super::Engine;
-use crate::data::{Buffer, Source, map_chunks};
+use crate::data::{Buffer, Chunk, Source, map_chunks};
 use crate::error::Result;
 use crate::model::{Bound, LatentModel, Posterior};
 use crate::stats::{Expectation, Statistic};
@@ -50,19 +50,38 @@ impl<'a, M: LatentModel> Threads<'a, M> {
         pass.scratch.lock().expect("no panic while held").push(scratch);
         result.map(|()| out)
     }
+}
 
-    fn tree(&self, pass: &Pass<'_, M>, chunks: Range<usize>, leaf: usize) -> Result<Expectation<M::Stats>> {
-        if chunks.len() <= leaf {
-            return self.leaf(pass, chunks);
-        }
-        let runs = chunks.len().div_ceil(leaf);
-        let middle = chunks.start + runs.div_ceil(2) * leaf;
-        let (left, right) =
-            rayon::join(|| self.tree(pass, chunks.start..middle, leaf), || self.tree(pass, middle..chunks.end, leaf));
-        let (mut left, right) = (left?, right?);
-        left.merge(&right);
-        Ok(left)
+/// Sums over runs of `leaf` chunks, merged in a tree that depends on their number only.
+fn tree<T: Statistic>(
+    chunks: Range<usize>,
+    leaf: usize,
+    sum: &(impl Fn(Range<usize>) -> Result<T> + Sync),
+) -> Result<T> {
+    if chunks.len() <= leaf {
+        return sum(chunks);
     }
+    let runs = chunks.len().div_ceil(leaf);
+    let middle = chunks.start + runs.div_ceil(2) * leaf;
+    let (left, right) = rayon::join(|| tree(chunks.start..middle, leaf, sum), || tree(middle..chunks.end, leaf, sum));
+    let (mut left, right) = (left?, right?);
+    left.merge(&right);
+    Ok(left)
+}
+
+/// What `add` sums over all chunks from `zero`, in the same order as E-steps.
+pub(crate) fn sum_chunks<T: Statistic>(
+    source: &dyn Source,
+    zero: &T,
+    add: impl Fn(Chunk<'_>, &mut T) -> Result<()> + Sync,
+) -> Result<T> {
+    let sum = |chunks: Range<usize>| {
+        let (mut out, mut buffer) = (zero.clone(), Buffer::default());
+        chunks.into_iter().try_for_each(|id| add(source.read(id, &mut buffer)?, &mut out))?;
+        Ok(out)
+    };
+    let n = source.n_chunks();
+    tree(0..n, n.div_ceil(LEAVES).max(1), &sum)
 }
 
 impl<M: LatentModel> Engine<M> for Threads<'_, M> {
@@ -72,7 +91,8 @@ impl<M: LatentModel> Engine<M> for Threads<'_, M> {
 
     fn expect(&mut self, model: &M, chunks: Range<usize>, posterior: Posterior) -> Result<Expectation<M::Stats>> {
         let leaf = chunks.len().div_ceil(LEAVES).max(1);
-        self.tree(&Pass { model, posterior, scratch: Mutex::default() }, chunks, leaf)
+        let pass = Pass { model, posterior, scratch: Mutex::default() };
+        tree(chunks, leaf, &|run| self.leaf(&pass, run))
     }
 
     fn bound(&mut self, model: &M, at: &M) -> Result<Option<Bound>> {

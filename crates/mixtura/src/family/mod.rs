@@ -86,12 +86,27 @@ pub trait Emission: Clone + Send + Sync {
     fn sample(&self, component: usize, rng: &mut Rng, out: &mut [f64]);
 }
 
+/// The values that a parameter can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Range {
+    /// Any number.
+    Real,
+    /// Above 0: variances, standard deviations.
+    Positive,
+    /// Between 0 and 1.
+    Probability,
+    /// Between −1 and 1.
+    Correlation,
+}
+
 /// A bank whose log-densities can be differentiated in its free parameters, as users read them: what standard errors need.
 pub trait Differentiable: Emission {
     /// The free parameters, none redundant.
     fn coordinates(&self) -> Vec<f64>;
     /// Their names, such as `mean[1][0]` or `covariance[1][0,1]` (component first).
     fn names(&self) -> Vec<String>;
+    /// The values that each can have, the others given where they are.
+    fn ranges(&self) -> Vec<Range>;
     /// The bank at other coordinates; `None` where they are no valid parameters.
     fn with_coordinates(&self, coordinates: &[f64]) -> Option<Self>;
     /// The coordinates on which the density of component `k` depends, increasing.
@@ -99,4 +114,9 @@ pub trait Differentiable: Emission {
     /// Gradient and negative Hessian (packed lower triangle, row by row) of log p(observed cells of `row` | k) in the coordinates
     /// of component `k`; overwrites both.
     fn differentiate(&self, k: usize, row: &[f64], gradient: &mut [f64], curvature: &mut [f64]);
+    /// Where the complete data of EM hold more than the row (missing cells): minus the Hessian of their log-density, expected given
+    /// the row, as `curvature` above. `false`, and nothing written, where the row is all there is.
+    fn complete_curvature(&self, _k: usize, _row: &[f64], _curvature: &mut [f64]) -> bool {
+        false
+    }
 }

@@ -2,10 +2,11 @@
 
 use mixtura_kernels::cholesky::{at, packed_len};
 
+use super::mixture::check_label;
 use super::{LatentModel, Mixture, Predict};
 use crate::data::Chunk;
-use crate::error::Result;
-use crate::family::Differentiable;
+use crate::error::{Error, Result};
+use crate::family::{Differentiable, Range};
 use crate::stats::Statistic;
 
 /// A model in the coordinates of its free parameters, none redundant: what standard errors and the curvature of the objective need.
@@ -14,6 +15,8 @@ pub trait Identified: LatentModel {
     fn coordinates(&self) -> Vec<f64>;
     /// A name for each coordinate, such as `weight[0]`, `mean[1][0]`, `covariance[1][0,1]`.
     fn names(&self) -> Vec<String>;
+    /// The values that each can have, the others given where they are.
+    fn ranges(&self) -> Vec<Range>;
     /// The model at other coordinates; `None` where that is no valid model.
     fn with_coordinates(&self, coordinates: &[f64]) -> Option<Self>;
     /// Adds the derivatives of a chunk's log-likelihood at the current parameters.
@@ -57,7 +60,7 @@ impl Derivatives {
     /// Adds a row of weight `w` with score `s`.
     pub fn add_score(&mut self, w: f64, s: &[f64]) {
         self.weight += w;
-        for i in 0..s.len() {
+        for i in (0..s.len()).filter(|&i| s[i] != 0.0) {
             self.gradient[i] += w * s[i];
             let ws = w * s[i];
             self.outer[packed_len(i)..][..=i].iter_mut().zip(s).for_each(|(o, b)| *o += ws * b);
@@ -94,6 +97,10 @@ impl Statistic for Derivatives {
     }
 }
 
+/// A responsibility below this adds nothing to the derivatives: its row lies so far from the component that r times the square of a
+/// score (1e4 or so where r is e⁻⁶⁰) is below the rounding of the sums.
+const NEGLIGIBLE: f64 = 1e-25;
+
 /// The weights of all components but the last (which is 1 less their sum), then the emission's coordinates.
 impl<E: Differentiable> Identified for Mixture<E> {
     fn coordinates(&self) -> Vec<f64> {
@@ -106,67 +113,90 @@ impl<E: Differentiable> Identified for Mixture<E> {
         (0..free).map(|k| format!("weight[{k}]")).chain(self.emission().names()).collect()
     }
 
+    fn ranges(&self) -> Vec<Range> {
+        let free = self.weights().len() - 1;
+        std::iter::repeat_n(Range::Probability, free).chain(self.emission().ranges()).collect()
+    }
+
     fn with_coordinates(&self, coordinates: &[f64]) -> Option<Self> {
         let (free, rest) = coordinates.split_at_checked(self.weights().len() - 1)?;
         let weights = [free, &[1.0 - free.iter().sum::<f64>()]].concat();
         if !weights.iter().all(|w| *w > 0.0) {
             return None;
         }
-        let emission = self.emission().with_coordinates(rest)?;
-        Mixture::new(weights, emission).ok()
+        Some(self.with_parts(weights, self.emission().with_coordinates(rest)?))
     }
 
     fn differentiate(&self, chunk: Chunk<'_>, out: &mut Derivatives) -> Result<()> {
         let (k, weights, emission) = (self.weights().len(), self.weights(), self.emission());
-        let (n, free) = (chunk.rows.n_rows(), k - 1);
-        let mut resp = vec![0.0; n * k];
-        self.posterior(chunk, &mut self.scratch(), &mut resp, &mut vec![0.0; n]);
+        let (n, free, p) = (chunk.rows.n_rows(), k - 1, out.gradient.len());
+        if let Some(c) = weights.iter().position(|w| *w <= 0.0) {
+            return Err(Error::Model(format!(
+                "the weight of component {c} is 0, the edge of its range: the log-likelihood cannot be differentiated there; leave the component out"
+            )));
+        }
+        let (mut resp, mut log_density) = (vec![0.0; n * k], vec![0.0; n]);
+        self.posterior(chunk, &mut self.scratch(), &mut resp, &mut log_density);
         // Component k's score touches its own coordinates and the weights: ∂ log π_k is 1/π_k at k, and −1/π_K for all k at K.
         let own: Vec<Vec<usize>> = (0..k)
             .map(|c| (0..free).chain(emission.coordinates_of(c).into_iter().map(|i| free + i)).collect())
             .collect();
         let most = own.iter().map(Vec::len).max().unwrap_or(0);
         let mut scores = vec![vec![0.0; most]; k];
-        let mut curvature = vec![0.0; packed_len(most)];
-        let mut score = vec![0.0; out.gradient.len()];
+        let (mut curvature, mut completed) = (vec![0.0; packed_len(most)], vec![0.0; packed_len(most)]);
+        let mut score = vec![0.0; p];
         for t in 0..n {
-            let (row, w) = (chunk.rows.row(t), chunk.weight(t));
-            let known = chunk.label(t);
+            let (row, w, known) = (chunk.rows.row(t), chunk.weight(t), chunk.label(t));
             let resp = &mut resp[t * k..][..k];
             if let Some(known) = known {
+                check_label(known, k)?;
                 (0..k).for_each(|c| resp[c] = f64::from(u8::from(c == known)));
+            } else if !log_density[t].is_finite() {
+                let row = chunk.first_row + t + 1;
+                return Err(Error::Data(format!(
+                    "row {row} is impossible under the model (its density is 0): it has no information"
+                )));
             }
+            let active: Vec<usize> = (0..k).filter(|&c| resp[c] > NEGLIGIBLE).collect();
             score.fill(0.0);
-            for c in (0..k).filter(|&c| resp[c] > 0.0) {
-                let (own, s) = (&own[c], &mut scores[c]);
+            for &c in &active {
+                let (own, s, wr) = (&own[c], &mut scores[c], w * resp[c]);
                 let (of_weights, of_emission) = s[..own.len()].split_at_mut(free);
                 of_weights.fill(0.0);
                 let curvature = &mut curvature[..packed_len(of_emission.len())];
                 emission.differentiate(c, row, of_emission, curvature);
+                let whole = emission.complete_curvature(c, row, &mut completed[..curvature.len()]);
                 for (i, a) in own[free..].iter().enumerate() {
                     for (j, b) in own[free..=free + i].iter().enumerate() {
-                        out.complete[at(*a, *b)] += w * resp[c] * curvature[at(i, j)];
+                        let (observed, n) = (wr * curvature[at(i, j)], at(*a, *b));
+                        let complete = if whole { wr * completed[at(i, j)] } else { observed };
+                        out.complete[n] += complete;
+                        out.missing[n] += complete - observed;
                     }
                 }
                 if c < free {
                     of_weights[c] = weights[c].recip();
-                    out.complete[at(c, c)] += w * resp[c] / (weights[c] * weights[c]);
+                    out.complete[at(c, c)] += wr / (weights[c] * weights[c]);
                 } else {
                     let last = weights[free].recip();
                     of_weights.fill(-last);
-                    out.complete[..packed_len(free)].iter_mut().for_each(|b| *b += w * resp[c] * last * last);
+                    out.complete[..packed_len(free)].iter_mut().for_each(|b| *b += wr * last * last);
                 }
                 own.iter().zip(s.iter()).for_each(|(i, v)| score[*i] += resp[c] * v);
             }
-            // Cov(S | x) = Σ_k r_k (S_k − s)(S_k − s)ᵀ, of one sign and without cancellation; S_k is 0 outside its own coordinates.
-            let mut centred = vec![0.0; score.len()];
-            for c in (0..k).filter(|&c| resp[c] > 0.0 && resp[c] < 1.0) {
-                centred.iter_mut().zip(&score).for_each(|(d, s)| *d = -s);
-                own[c].iter().zip(&scores[c]).for_each(|(i, v)| centred[*i] += v);
-                let wr = w * resp[c];
-                for i in 0..centred.len() {
-                    let wi = wr * centred[i];
-                    out.missing[packed_len(i)..][..=i].iter_mut().zip(&centred).for_each(|(m, b)| *m += wi * b);
+            // Cov(S | x) over components is Σ r S Sᵀ − s sᵀ. Only rows that several components share have any, and what cancels there is of the
+            // size of the complete information, which the rounding is measured by.
+            if active.len() > 1 {
+                for &c in &active {
+                    let (own, s, wr) = (&own[c], &scores[c], w * resp[c]);
+                    for (i, a) in own.iter().enumerate() {
+                        let ws = wr * s[i];
+                        own[..=i].iter().zip(s).for_each(|(b, s)| out.missing[at(*a, *b)] += ws * s);
+                    }
+                }
+                for i in (0..p).filter(|&i| score[i] != 0.0) {
+                    let ws = w * score[i];
+                    out.missing[packed_len(i)..][..=i].iter_mut().zip(&score).for_each(|(m, s)| *m -= ws * s);
                 }
             }
             out.add_score(w, &score);

@@ -130,6 +130,11 @@ impl<E: Emission, W: Weights> Mixture<E, W> {
         Mixture { weights, emission, exact: false }
     }
 
+    /// The same mixture with other parameters.
+    pub(super) fn with_parts(&self, weights: W, emission: E) -> Self {
+        Mixture { weights, emission, exact: self.exact }
+    }
+
     /// The same mixture, with E-steps that leave nothing out (`true`) or set responsibilities below e⁻⁶⁰ to 0 (`false`, as every
     /// new mixture does: 9e-27 per row and component, below the rounding of what is summed).
     pub fn with_exact(self, exact: bool) -> Self {
@@ -380,7 +385,7 @@ impl<E: Emission, W: Weights> Mixture<E, W> {
     }
 }
 
-fn check_label(known: usize, k: usize) -> Result<()> {
+pub(super) fn check_label(known: usize, k: usize) -> Result<()> {
     if known >= k {
         return Err(Error::Data(format!("a row is labelled component {known}, but there are only {k} components")));
     }

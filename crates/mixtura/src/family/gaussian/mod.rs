@@ -5,6 +5,7 @@
 //! further structure (mclust's fourteen) is one more file beside `structure.rs`'s four rules.
 
 mod density;
+mod derivatives;
 mod features;
 mod floor;
 mod missing;
