@@ -1,12 +1,16 @@
 //! Vectors of `f64`, and the choice of the instruction set at run time: one generic body per kernel, compiled once for
 //! each path.
 
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 use std::sync::OnceLock;
 
+#[cfg(target_arch = "aarch64")]
+pub(crate) use neon::Neon;
 pub(crate) use portable::Portable;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86::{Avx2, Avx512};
@@ -86,11 +90,13 @@ pub(crate) enum Level {
     Avx2,
     #[cfg(target_arch = "x86_64")]
     Avx512,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
 }
 
 impl Isa {
     /// The fastest path of this machine, or that which the environment variable `MIXTURA_ISA` names (`portable`, `avx2`,
-    /// `avx512`): for results with the same bits on machines that differ, and for tests. A name that is unknown or not
+    /// `avx512`, `neon`): for results with the same bits on machines that differ, and for tests. A name that is unknown or not
     /// available is ignored.
     pub fn detect() -> Self {
         static CHOICE: OnceLock<Isa> = OnceLock::new();
@@ -121,6 +127,8 @@ impl Isa {
                 paths.push(Isa(Level::Avx512));
             }
         }
+        #[cfg(target_arch = "aarch64")]
+        paths.push(Isa(Level::Neon));
         paths
     }
 
@@ -132,6 +140,8 @@ impl Isa {
             Level::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
             Level::Avx512 => "avx512",
+            #[cfg(target_arch = "aarch64")]
+            Level::Neon => "neon",
         }
     }
 
@@ -148,6 +158,8 @@ impl Isa {
             Level::Avx2 => rows::<Avx2>(),
             #[cfg(target_arch = "x86_64")]
             Level::Avx512 => rows::<Avx512>(),
+            #[cfg(target_arch = "aarch64")]
+            Level::Neon => rows::<Neon>(),
         }
     }
 
@@ -180,7 +192,11 @@ macro_rules! kernel {
                     $crate::simd::Level::Avx512 => return unsafe { avx512($($arg),*) },
                 }
             }
-            let _ = isa;
+            #[cfg(target_arch = "aarch64")]
+            if isa.level() == $crate::simd::Level::Neon {
+                return $body::<$crate::simd::Neon>($($arg),*);
+            }
+            let _ = isa.level();
             $body::<$crate::simd::Portable>($($arg),*)
         }
     };
