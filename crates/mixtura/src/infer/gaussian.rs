@@ -121,54 +121,50 @@ fn rename(error: Error, model: &Mixture<Gaussian>, columns: &[String]) -> Error 
     }
 }
 
-/// What users ask for beside the coordinates, by the delta method: the last weight, the standard deviations, the correlations.
-/// `errors` are those of [`gaussian_errors`] for the same model.
-///
-/// # Errors
-/// If a standard deviation is not finite near the estimates.
-pub fn derived(errors: &Errors, model: &Mixture<Gaussian>, columns: &[String]) -> Result<Errors> {
+/// Functions of a model's coordinates, by name.
+pub(super) struct Functions<'a> {
+    pub(super) names: Vec<String>,
+    pub(super) ranges: Vec<Range>,
+    pub(super) values: Box<dyn Fn(&[f64]) -> Vec<f64> + 'a>,
+}
+
+/// What users read of a Gaussian mixture: its coordinates with the last weight among them, then the standard deviations and correlations.
+pub(super) fn functions(model: &Mixture<Gaussian>, columns: &[String]) -> Functions<'static> {
     let bank = model.emission();
     let (k, d, structure) = (model.weights().len(), bank.n_features(), bank.structure());
     let numbers: Vec<String> = (0..d).map(|j| j.to_string()).collect();
     let columns = if columns.is_empty() { &numbers } else { columns };
-    let start = k - 1 + k * d;
-    let blocks = structure.n_blocks(k);
-    let of = |b: usize| if blocks == k && structure != Structure::Tied { format!("[{b}]") } else { String::new() };
-    let (mut names, mut ranges) = (Vec::new(), Vec::new());
+    let (mut names, mut ranges) = (named(model, columns), model.ranges());
+    let (start, blocks) = (k - 1 + k * d, structure.n_blocks(k));
+    let per_block = (names.len() - start) / blocks;
+    names.insert(k - 1, format!("weight[{}]", k - 1));
+    ranges.insert(k - 1, Range::Probability);
     // Which coordinates each value is made of: a variance, or a covariance and its two variances.
     let mut made: Vec<(usize, Option<(usize, usize)>)> = Vec::new();
-    let per_block = (errors.estimates.len() - start) / blocks;
     for b in 0..blocks {
-        let at = |i: usize, j: usize| start + b * per_block + i * (i + 1) / 2 + j;
+        let of = if structure == Structure::Tied { String::new() } else { format!("[{b}]") };
         let full = matches!(structure, Structure::Full | Structure::Tied);
-        let variances = match structure {
-            Structure::Full | Structure::Tied | Structure::Diag => d,
-            Structure::Spherical => 1,
-        };
-        for j in 0..variances {
+        let at = |i: usize, j: usize| start + b * per_block + if full { i * (i + 1) / 2 + j } else { i };
+        for j in 0..if structure == Structure::Spherical { 1 } else { d } {
             let column = if structure == Structure::Spherical { String::new() } else { format!("[{}]", columns[j]) };
-            names.push(format!("sd{}{column}", of(b)));
+            names.push(format!("sd{of}{column}"));
             ranges.push(Range::Positive);
-            made.push((if full { at(j, j) } else { start + b * per_block + j }, None));
+            made.push((at(j, j), None));
         }
-        for i in (0..d).filter(|_| full) {
-            for j in 0..i {
-                names.push(format!("correlation{}[{},{}]", of(b), columns[j], columns[i]));
-                ranges.push(Range::Correlation);
-                made.push((at(i, j), Some((at(i, i), at(j, j)))));
-            }
+        for (i, j) in (0..d).filter(|_| full).flat_map(|i| (0..i).map(move |j| (i, j))) {
+            names.push(format!("correlation{of}[{},{}]", columns[j], columns[i]));
+            ranges.push(Range::Correlation);
+            made.push((at(i, j), Some((at(i, i), at(j, j)))));
         }
     }
-    if k > 1 {
-        names.insert(0, format!("weight[{}]", k - 1));
-        ranges.insert(0, Range::Probability);
-    }
-    errors.of(names, ranges, |x| {
-        let last = (k > 1).then(|| 1.0 - x[..k - 1].iter().sum::<f64>());
-        let rest = made.iter().map(|(c, of)| match of {
+    let values = move |x: &[f64]| {
+        let (free, rest) = x.split_at(k - 1);
+        let made = made.iter().map(|(c, of)| match of {
             None => x[*c].sqrt(),
             Some((a, b)) => x[*c] / x[*a].sqrt() / x[*b].sqrt(),
         });
-        last.into_iter().chain(rest).collect()
-    })
+        let last = 1.0 - free.iter().sum::<f64>();
+        free.iter().copied().chain([last]).chain(rest.iter().copied()).chain(made).collect()
+    };
+    Functions { names, ranges, values: Box::new(values) }
 }
