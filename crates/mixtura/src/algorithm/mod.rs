@@ -2,11 +2,19 @@
 
 mod anderson;
 mod batch;
+mod ecm;
+mod ecme;
+mod generalized;
+mod incremental;
 mod squarem;
 mod stepwise;
 
 pub use anderson::Anderson;
 pub use batch::Batch;
+pub use ecm::Ecm;
+pub use ecme::Ecme;
+pub use generalized::Generalized;
+pub use incremental::Incremental;
 pub use squarem::Squarem;
 pub use stepwise::{ALPHA, Stepwise, StepwiseFirst};
 

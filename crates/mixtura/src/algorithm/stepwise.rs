@@ -37,6 +37,11 @@ const FEWEST_CHUNKS: usize = 8;
 /// Rows per free parameter that are summed before the first M-step.
 const ROWS_PER_PARAMETER: usize = 4;
 
+/// How many of `n` consecutive chunks are one batch.
+pub(super) fn chunks_per_batch(n: usize) -> usize {
+    if n < FEWEST_CHUNKS { n.max(1) } else { n.div_ceil(BATCHES) }
+}
+
 /// Stepwise EM. One step is one pass over all rows; it never ends by itself.
 ///
 /// ```
@@ -91,8 +96,8 @@ impl<M: LatentModel + Unconstrained> Stepwise<M> {
 impl<M: LatentModel + Unconstrained> Algorithm<M> for Stepwise<M> {
     fn step(&mut self, model: &mut M, engine: &mut dyn Engine<M>) -> Result<Step> {
         let n = engine.n_chunks();
-        let per_batch = if n < FEWEST_CHUNKS { n } else { n.div_ceil(BATCHES) };
-        let mut batches: Vec<usize> = (0..n).step_by(per_batch.max(1)).collect();
+        let per_batch = chunks_per_batch(n);
+        let mut batches: Vec<usize> = (0..n).step_by(per_batch).collect();
         batches.shuffle(&mut self.seed.child(self.passes).rng());
         self.passes += 1;
         if self.running.is_some() && self.left != model.to_vector() {

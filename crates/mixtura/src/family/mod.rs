@@ -65,6 +65,18 @@ pub trait Emission: Clone + Send + Sync {
     /// If no valid parameters exist.
     fn maximize(&mut self, stats: &Self::Stats) -> Result<Health>;
 
+    /// Number of blocks of parameters, at least 1, that together are all of them.
+    fn n_blocks(&self) -> usize {
+        1
+    }
+    /// Sets the parameters of one block (from 0) to the maximum of Q given the present others. By default all are one block.
+    ///
+    /// # Errors
+    /// As [`Emission::maximize`].
+    fn maximize_block(&mut self, _block: usize, stats: &Self::Stats) -> Result<Health> {
+        self.maximize(stats)
+    }
+
     /// Every parameter, exactly.
     fn parameters(&self) -> Vec<f64>;
     /// This bank with parameters that [`Emission::parameters`] gave for one of its kind; `None` where they cannot be.

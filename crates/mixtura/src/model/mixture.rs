@@ -12,7 +12,7 @@ use super::weights::normalise;
 use super::{Bound, LatentModel, Posterior, Predict, Unconstrained, Weights};
 use crate::data::Chunk;
 use crate::error::{Error, Result};
-use crate::family::{Emission, Health};
+use crate::family::{ComponentHealth, Emission, Health};
 use crate::seed::Rng;
 use crate::stats::{Expectation, Statistic};
 
@@ -336,6 +336,19 @@ impl<E: Emission, W: Weights> LatentModel for Mixture<E, W> {
     fn m_step(&mut self, stats: &Self::Stats) -> Result<Health> {
         self.weights.maximize(&stats.counts);
         self.emission.maximize(&stats.emission)
+    }
+
+    /// The weights, then the blocks of the components.
+    fn n_blocks(&self) -> usize {
+        1 + self.emission.n_blocks()
+    }
+
+    fn m_step_block(&mut self, block: usize, stats: &Self::Stats) -> Result<Health> {
+        let Some(of_emission) = block.checked_sub(1) else {
+            self.weights.maximize(&stats.counts);
+            return Ok(vec![ComponentHealth::default(); stats.counts.len()]);
+        };
+        self.emission.maximize_block(of_emission, &stats.emission)
     }
 
     /// K, the weights, then the emission's own.

@@ -80,6 +80,19 @@ pub trait LatentModel: Clone + Send + Sync {
     /// If no valid parameters exist.
     fn m_step(&mut self, stats: &Self::Stats) -> Result<Health>;
 
+    /// Number of blocks of parameters, at least 1, that together are all of them.
+    fn n_blocks(&self) -> usize {
+        1
+    }
+    /// Sets the parameters of one block (from 0) to the maximum of Q given the statistics and the present other parameters: a
+    /// conditional M-step (Meng & Rubin 1993). By default all are one block.
+    ///
+    /// # Errors
+    /// As [`LatentModel::m_step`].
+    fn m_step_block(&mut self, _block: usize, stats: &Self::Stats) -> Result<Health> {
+        self.m_step(stats)
+    }
+
     /// Every parameter, exactly: what a checkpoint keeps.
     fn parameters(&self) -> Vec<f64>;
     /// This model with parameters that [`LatentModel::parameters`] gave for one of its kind (the number of components may

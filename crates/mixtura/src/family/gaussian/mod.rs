@@ -16,6 +16,7 @@ pub use density::Scratch;
 pub use floor::Floor;
 pub(crate) use regression::Regression;
 pub use structure::Structure;
+use structure::Part;
 
 use mixtura_kernels::Isa;
 use mixtura_kernels::cholesky::{at, factor, invert_lower, log_determinant, packed_len};
@@ -183,6 +184,17 @@ impl Gaussian {
         Self::new(self.structure, d, means, covariances)
     }
 
+    /// The M-step for all parameters or some, and what the E-step needs of them.
+    fn improve(&mut self, stats: &Moments, part: Part) -> Result<Health> {
+        let health = structure::maximize(self, stats, part);
+        self.refactor().map_err(|k| {
+            Error::Degenerate(format!(
+                "the covariance of component {k} is not positive definite: set a covariance floor or leave out columns that depend on each other"
+            ))
+        })?;
+        Ok(health)
+    }
+
     /// Whether the n-th number of the factors is a diagonal element.
     fn on_diagonal(&self, n: usize) -> bool {
         let n = n % self.structure.layout().len(self.n_features);
@@ -336,13 +348,16 @@ impl Emission for Gaussian {
     }
 
     fn maximize(&mut self, stats: &Moments) -> Result<Health> {
-        let health = structure::maximize(self, stats);
-        self.refactor().map_err(|k| {
-            Error::Degenerate(format!(
-                "the covariance of component {k} is not positive definite: set a covariance floor or leave out columns that depend on each other"
-            ))
-        })?;
-        Ok(health)
+        self.improve(stats, Part::All)
+    }
+
+    /// The means, then the covariances.
+    fn n_blocks(&self) -> usize {
+        2
+    }
+
+    fn maximize_block(&mut self, block: usize, stats: &Moments) -> Result<Health> {
+        self.improve(stats, if block == 0 { Part::Means } else { Part::Covariances })
     }
 
     /// Means, then covariances in the structure's own layout.
