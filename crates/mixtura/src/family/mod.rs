@@ -51,6 +51,10 @@ pub trait Emission: Clone + Send + Sync {
     /// `None` is as before the first call: every one is what it is.
     fn neglect(&self, _scratch: &mut Self::Scratch, _log_weights_and_lowest: Option<(&[f64], f64)>) {}
 
+    /// From here on the log-densities of components that are not marked (K marks) may be anything, and need not be computed;
+    /// `None` is as before the first call: every one counts.
+    fn restrict(&self, _scratch: &mut Self::Scratch, _marked: Option<&[bool]>) {}
+
     /// log p(x | k) of the observed cells of every row of a tile, for every component.
     fn log_density(&self, rows: Rows<'_>, scratch: &mut Self::Scratch, out: &mut [f64]);
 
@@ -64,6 +68,18 @@ pub trait Emission: Clone + Send + Sync {
     /// # Errors
     /// If no valid parameters exist.
     fn maximize(&mut self, stats: &Self::Stats) -> Result<Health>;
+
+    /// Number of blocks of parameters that together are all of them.
+    fn n_blocks(&self) -> usize {
+        1
+    }
+    /// Sets the parameters of one block (from 0) to the maximum of Q given the present others. By default all are one block.
+    ///
+    /// # Errors
+    /// As [`Emission::maximize`].
+    fn maximize_block(&mut self, _block: usize, stats: &Self::Stats) -> Result<Health> {
+        self.maximize(stats)
+    }
 
     /// Every parameter, exactly.
     fn parameters(&self) -> Vec<f64>;

@@ -156,6 +156,21 @@ impl HiddenMultinomial {
         self.with_groups(&raw).unwrap_or_else(|| self.clone())
     }
 
+    /// Sets the parameters of a group to their shares of what is counted in it.
+    fn count_group(&mut self, group: usize, stats: &Counts) {
+        let first: usize = self.groups[..group].iter().sum();
+        let own = first..first + self.groups[group];
+        let mut counted = vec![0.0; own.len()];
+        for (cell, n) in self.cells.iter().zip(&stats.0) {
+            cell.factors.iter().filter(|f| own.contains(f)).for_each(|f| counted[f - first] += n);
+        }
+        let total: f64 = counted.iter().sum();
+        // A group that no counted cell has as a factor keeps its values: all are as good.
+        if total > 0.0 {
+            self.values[own].iter_mut().zip(&counted).for_each(|(v, n)| *v = n / total);
+        }
+    }
+
     /// The model with numbers ≥ 0 normalised group by group; `None` where they cannot be.
     fn with_groups(&self, raw: &[f64]) -> Option<Self> {
         let mut values = Vec::with_capacity(raw.len());
@@ -221,19 +236,17 @@ impl LatentModel for HiddenMultinomial {
     }
 
     fn m_step(&mut self, stats: &Counts) -> Result<Health> {
-        let mut counted = vec![0.0; self.values.len()];
-        for (cell, n) in self.cells.iter().zip(&stats.0) {
-            cell.factors.iter().for_each(|&f| counted[f] += n);
-        }
-        let mut first = 0;
-        for &n in &self.groups {
-            let total: f64 = counted[first..first + n].iter().sum();
-            // A group that no counted cell has as a factor keeps its values: all are as good.
-            if total > 0.0 {
-                (first..first + n).for_each(|f| self.values[f] = counted[f] / total);
-            }
-            first += n;
-        }
+        (0..self.groups.len()).for_each(|group| self.count_group(group, stats));
+        Ok(vec![ComponentHealth::default()])
+    }
+
+    /// The groups.
+    fn n_blocks(&self) -> usize {
+        self.groups.len()
+    }
+
+    fn m_step_block(&mut self, block: usize, stats: &Counts) -> Result<Health> {
+        self.count_group(block, stats);
         Ok(vec![ComponentHealth::default()])
     }
 

@@ -17,9 +17,11 @@ pub use bound::Bound;
 pub use em::Em;
 pub use hidden_multinomial::{Category, Cell, HiddenMultinomial};
 pub use identified::{Derivatives, Identified};
-pub use mixture::{Mixture, MixtureStats};
+pub use mixture::{Mixture, MixtureStats, Plausible};
 pub use posterior::{most_probable, posteriors};
 pub use weights::{FixedWeights, WeightPosterior, WeightPrior, Weights};
+
+use std::sync::Arc;
 
 use crate::data::Chunk;
 use crate::error::{Error, Result};
@@ -79,6 +81,24 @@ pub trait LatentModel: Clone + Send + Sync {
     /// # Errors
     /// If no valid parameters exist.
     fn m_step(&mut self, stats: &Self::Stats) -> Result<Health>;
+
+    /// From here on E-steps are those of sparse EM with that memory, or (`None`) of EM again. Says whether they are: only mixtures' can be.
+    fn remember(&mut self, _memory: Option<Arc<Plausible>>) -> bool {
+        false
+    }
+
+    /// Number of blocks of parameters that together are all of them.
+    fn n_blocks(&self) -> usize {
+        1
+    }
+    /// Sets the parameters of one block (from 0) to the maximum of Q given the statistics and the present other parameters: a
+    /// conditional M-step (Meng & Rubin 1993). By default all are one block.
+    ///
+    /// # Errors
+    /// As [`LatentModel::m_step`].
+    fn m_step_block(&mut self, _block: usize, stats: &Self::Stats) -> Result<Health> {
+        self.m_step(stats)
+    }
 
     /// Every parameter, exactly: what a checkpoint keeps.
     fn parameters(&self) -> Vec<f64>;

@@ -16,6 +16,7 @@ mod structure;
 pub use density::Scratch;
 pub use floor::Floor;
 pub(crate) use regression::Regression;
+use structure::Part;
 pub use structure::Structure;
 
 use mixtura_kernels::Isa;
@@ -184,6 +185,17 @@ impl Gaussian {
         Self::new(self.structure, d, means, covariances)
     }
 
+    /// The M-step for all parameters or some, and what the E-step needs of them.
+    fn improve(&mut self, stats: &Moments, part: Part) -> Result<Health> {
+        let health = structure::maximize(self, stats, part);
+        self.refactor().map_err(|k| {
+            Error::Degenerate(format!(
+                "the covariance of component {k} is not positive definite: set a covariance floor or leave out columns that depend on each other"
+            ))
+        })?;
+        Ok(health)
+    }
+
     /// Whether the n-th number of the factors is a diagonal element.
     fn on_diagonal(&self, n: usize) -> bool {
         let n = n % self.structure.layout().len(self.n_features);
@@ -328,6 +340,10 @@ impl Emission for Gaussian {
         scratch.neglect(log_weights_and_lowest);
     }
 
+    fn restrict(&self, scratch: &mut Scratch, marked: Option<&[bool]>) {
+        scratch.restrict(marked);
+    }
+
     fn log_density(&self, rows: Rows<'_>, scratch: &mut Scratch, out: &mut [f64]) {
         density::log_density(self, rows, scratch, out);
     }
@@ -337,13 +353,16 @@ impl Emission for Gaussian {
     }
 
     fn maximize(&mut self, stats: &Moments) -> Result<Health> {
-        let health = structure::maximize(self, stats);
-        self.refactor().map_err(|k| {
-            Error::Degenerate(format!(
-                "the covariance of component {k} is not positive definite: set a covariance floor or leave out columns that depend on each other"
-            ))
-        })?;
-        Ok(health)
+        self.improve(stats, Part::All)
+    }
+
+    /// The means, then the covariances.
+    fn n_blocks(&self) -> usize {
+        2
+    }
+
+    fn maximize_block(&mut self, block: usize, stats: &Moments) -> Result<Health> {
+        self.improve(stats, if block == 0 { Part::Means } else { Part::Covariances })
     }
 
     /// Means, then covariances in the structure's own layout.

@@ -3,7 +3,7 @@
 //! With W_k = Σr(x−μ_k)(x−μ_k)ᵀ and n_k = Σr (Celeux & Govaert 1995, the models named in brackets):
 //! full W_k / n_k \[VVV\]; tied ΣW_k / Σn_k \[EEE\]; diag diag(W_k) / n_k \[VVI\]; spherical tr(W_k) / (D n_k) \[VII\].
 
-use mixtura_kernels::cholesky::packed_len;
+use mixtura_kernels::cholesky::{at, packed_len};
 
 use super::Gaussian;
 use crate::error::{Error, Result};
@@ -122,8 +122,17 @@ impl Structure {
     }
 }
 
+/// What an M-step sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    All,
+    Means,
+    /// Given the present means: W_k is then about these.
+    Covariances,
+}
+
 /// The M-step for means and covariances. Components without rows keep their parameters.
-pub(super) fn maximize(bank: &mut Gaussian, stats: &Moments) -> Health {
+pub(super) fn maximize(bank: &mut Gaussian, stats: &Moments, part: Part) -> Health {
     let (d, structure) = (bank.n_features, bank.structure);
     let len = structure.layout().len(d);
     let total: f64 = stats.weight.iter().sum();
@@ -138,7 +147,18 @@ pub(super) fn maximize(bank: &mut Gaussian, stats: &Moments) -> Health {
         }
         stats.mean_and_covariance(k, &mut mean, &mut covariance);
         for j in 0..d {
-            bank.means[k * d + j] = stats.pivot[k * d + j] + mean[j];
+            mean[j] += stats.pivot[k * d + j];
+        }
+        let own = &mut bank.means[k * d..][..d];
+        match part {
+            Part::Covariances => {
+                mean.iter_mut().zip(own).for_each(|(m, own)| *m -= *own);
+                add_square(structure.layout(), &mean, &mut covariance);
+            }
+            _ => own.copy_from_slice(&mean),
+        }
+        if part == Part::Means {
+            continue;
         }
         match structure {
             Structure::Tied => {
@@ -156,10 +176,20 @@ pub(super) fn maximize(bank: &mut Gaussian, stats: &Moments) -> Health {
         health[k].floor_active = bank.floor.apply(structure, &mut covariance);
         bank.covariances[k * len..][..len].copy_from_slice(&covariance);
     }
-    if structure == Structure::Tied {
+    if structure == Structure::Tied && part != Part::Means {
         let active = bank.floor.apply(structure, &mut pooled);
         health.iter_mut().for_each(|h| h.floor_active = active);
         bank.covariances.copy_from_slice(&pooled);
     }
     health
+}
+
+/// Adds v·vᵀ, or its diagonal.
+fn add_square(layout: Layout, v: &[f64], to: &mut [f64]) {
+    for i in 0..v.len() {
+        match layout {
+            Layout::Full => (0..=i).for_each(|j| to[at(i, j)] += v[i] * v[j]),
+            Layout::Diagonal => to[i] += v[i] * v[i],
+        }
+    }
 }

@@ -174,6 +174,40 @@ impl Linear {
         next.floor = self.floor * scale(p) * scale(p);
         next.checked()
     }
+
+    /// The M-step for coefficients, noise or both.
+    fn improve(&mut self, stats: &Moments, coefficients: bool, noise: bool) -> Result<Health> {
+        let (p, d) = (self.n_covariates, self.n_features());
+        let total: f64 = stats.weight.iter().sum();
+        let mut health = vec![ComponentHealth::default(); self.n_components()];
+        let mut solver = solve::Solver::new(p);
+        for (k, health) in health.iter_mut().enumerate() {
+            if stats.weight[k] <= EMPTY_SHARE * total {
+                health.empty = true;
+                continue;
+            }
+            let (slopes, point) = (&mut self.slopes[k * p..][..p], &mut self.points[k * d..][..d]);
+            let variance = match coefficients {
+                true => solver.solve(stats, k, self.intercept, slopes).variance,
+                false => solver.residual(stats, k, point, slopes),
+            };
+            if noise {
+                health.floor_active = self.floor > 0.0 && variance < self.floor;
+                self.variances[k] = variance.max(self.floor);
+            }
+            if coefficients && self.intercept {
+                let mean = point.iter_mut().zip(stats.pivot[k * d..].iter().zip(&solver.mean));
+                mean.for_each(|(point, (pivot, mean))| *point = pivot + mean);
+            }
+            let numbers = self.points[k * d..][..d].iter().chain(&self.slopes[k * p..][..p]);
+            if !(self.variances[k] > 0.0 && self.variances[k].is_finite() && numbers.copied().all(f64::is_finite)) {
+                return Err(Error::Degenerate(format!(
+                    "the regression of component {k} fits its rows without any noise: set a variance floor or use fewer components"
+                )));
+            }
+        }
+        Ok(health)
+    }
 }
 
 impl Emission for Linear {
@@ -259,32 +293,16 @@ impl Emission for Linear {
 
     /// Weighted least squares. In a direction in which the rows of a component do not vary its slopes stay.
     fn maximize(&mut self, stats: &Moments) -> Result<Health> {
-        let (p, d) = (self.n_covariates, self.n_features());
-        let total: f64 = stats.weight.iter().sum();
-        let mut health = vec![ComponentHealth::default(); self.n_components()];
-        let mut solver = solve::Solver::new(p);
-        for (k, health) in health.iter_mut().enumerate() {
-            if stats.weight[k] <= EMPTY_SHARE * total {
-                health.empty = true;
-                continue;
-            }
-            let slopes = &mut self.slopes[k * p..][..p];
-            let variance = solver.solve(stats, k, self.intercept, slopes).variance;
-            health.floor_active = self.floor > 0.0 && variance < self.floor;
-            self.variances[k] = variance.max(self.floor);
-            if self.intercept {
-                let pivot = &stats.pivot[k * d..][..d];
-                let mean = self.points[k * d..][..d].iter_mut().zip(pivot.iter().zip(&solver.mean));
-                mean.for_each(|(point, (pivot, mean))| *point = pivot + mean);
-            }
-            let numbers = self.points[k * d..][..d].iter().chain(&self.slopes[k * p..][..p]);
-            if !(self.variances[k] > 0.0 && self.variances[k].is_finite() && numbers.copied().all(f64::is_finite)) {
-                return Err(Error::Degenerate(format!(
-                    "the regression of component {k} fits its rows without any noise: set a variance floor or use fewer components"
-                )));
-            }
-        }
-        Ok(health)
+        self.improve(stats, true, true)
+    }
+
+    /// The coefficients, then the noise.
+    fn n_blocks(&self) -> usize {
+        2
+    }
+
+    fn maximize_block(&mut self, block: usize, stats: &Moments) -> Result<Health> {
+        self.improve(stats, block == 0, block != 0)
     }
 
     /// Points, slopes, variances.

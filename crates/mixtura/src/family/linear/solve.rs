@@ -93,6 +93,21 @@ impl Solver {
     }
 }
 
+impl Solver {
+    /// Mean squared residual of component `k`, whose weight is positive, from the line with these slopes through a point (covariates,
+    /// then the level there).
+    pub(super) fn residual(&mut self, stats: &Moments, k: usize, point: &[f64], slopes: &[f64]) -> f64 {
+        let (p, Solver { mean, moments, .. }) = (slopes.len(), self);
+        stats.mean_and_covariance(k, mean, moments);
+        let b = |j: usize| if j == p { -1.0 } else { slopes[j] };
+        let m = |i: usize, j: usize| moments[at(i.max(j), i.min(j))];
+        let spread: f64 = (0..=p).map(|i| b(i) * (0..=p).map(|j| m(i, j) * b(j)).sum::<f64>()).sum();
+        let pivot = &stats.pivot[k * (p + 1)..];
+        let offset: f64 = (0..=p).map(|j| b(j) * (pivot[j] + mean[j] - point[j])).sum();
+        spread.max(0.0) + offset * offset
+    }
+}
+
 /// Second moments of one component.
 fn moments_len(p: usize) -> usize {
     at(p, p) + 1

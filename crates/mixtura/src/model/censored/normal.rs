@@ -167,9 +167,23 @@ impl LatentModel for CensoredNormal {
     }
 
     fn m_step(&mut self, stats: &Moments) -> Result<Health> {
+        self.m_step_block(0, stats)?;
+        self.m_step_block(1, stats)
+    }
+
+    /// μ, then σ.
+    fn n_blocks(&self) -> usize {
+        2
+    }
+
+    fn m_step_block(&mut self, block: usize, stats: &Moments) -> Result<Health> {
         let (mut mean, mut variance) = ([0.0], [0.0]);
         stats.mean_and_covariance(0, &mut mean, &mut variance);
-        let (mu, sigma) = (stats.pivot[0] + mean[0], variance[0].sqrt());
+        let best = stats.pivot[0] + mean[0];
+        let (mu, sigma) = match block {
+            0 => (best, self.sigma),
+            _ => (self.mu, (variance[0] + (best - self.mu) * (best - self.mu)).sqrt()),
+        };
         if !valid(mu, sigma) {
             return Err(no_spread());
         }
