@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::certificate::{certify, order, place};
 use super::prepare::{BATCHES, Prepared, RESETS, STARTS};
+use super::prior::Prior;
 use super::race::{DEFAULT_FIELD, RaceOptions, assigned, given, race};
 use super::{Control, Fit, Progress, Run, RunOptions, Status, StatusKind, Stop, StopRule, run_until};
 use crate::algorithm::{ALPHA, Algorithm, Anderson, Batch, Squarem, Stepwise, StepwiseFirst};
@@ -162,6 +163,9 @@ pub struct GaussianMixture {
     /// Added to every variance in the data's own units squared, in place of the relative floor (scikit-learn's
     /// `reg_covar`).
     pub reg_covar: Option<f64>,
+    /// Conjugate prior of the parameters, which takes the place of no floor but keeps components off it; `None` = maximum
+    /// likelihood.
+    pub prior: Option<Prior>,
     /// Collapse policy.
     pub collapse: Collapse,
     /// How E- and M-steps alternate.
@@ -187,6 +191,7 @@ impl GaussianMixture {
             max_iter: 1000,
             tolerance: 1e-3,
             reg_covar: None,
+            prior: None,
             collapse: Collapse::Floor,
             method: Method::Squarem,
             exact: false,
@@ -314,6 +319,11 @@ impl GaussianMixture {
         if self.reg_covar.is_some_and(|r| !(r >= 0.0 && r.is_finite())) {
             return Err(Error::Usage("the covariance regularisation must be a number ≥ 0".into()));
         }
+        if self.reg_covar.is_some() && self.prior.is_some() {
+            return Err(Error::Usage(
+                "a prior and a covariance regularisation are two ways to the same end: choose one".into(),
+            ));
+        }
         Ok(())
     }
 
@@ -324,7 +334,13 @@ impl GaussianMixture {
             Some(r) => Floor::added(data.data.affine.scale.iter().map(|s| r / s / s).collect()),
         };
         let bank = Gaussian::standard(self.structure, self.n_components, d, floor);
-        Ok(Mixture::equal(bank).with_exact(self.exact))
+        self.with_options(Mixture::equal(bank), data)
+    }
+
+    /// A start with the E-step and the prior of these options, whoever made it.
+    fn with_options(&self, start: Mixture<Gaussian>, data: &Prepared<'_>) -> Result<Mixture<Gaussian>> {
+        let start = start.with_exact(self.exact);
+        self.prior.as_ref().map_or(Ok(start.clone()), |prior| prior.of(start, data))
     }
 
     /// Flops of one EM iteration over `n` rows: E- and M-step, some 40 per exponential; and per component the factor and,
@@ -488,8 +504,7 @@ impl GaussianMixture {
         let jacobian = data.data.log_jacobian();
         let history: Vec<f64> = self.history.iter().map(|objective| objective - jacobian).collect();
         let stop = StopRule { stop: self.stop, history: &history };
-        // A start that was given has the setting of whoever made it.
-        let start = start.with_exact(self.exact);
+        let start = self.with_options(start, data)?;
         run_until(stop, start, &mut Threads::new(&data.data), algorithm, options, control, &mut policy)
     }
 

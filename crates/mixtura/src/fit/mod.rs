@@ -11,6 +11,7 @@ mod kit;
 mod likelihood_ratio;
 mod model;
 mod prepare;
+mod prior;
 mod race;
 mod record;
 mod run;
@@ -29,6 +30,7 @@ pub use kit::{Kit, fit_em};
 pub use likelihood_ratio::LikelihoodRatio;
 pub use model::{ModelFit, ModelOptions, fit_model};
 pub use prepare::Prepared;
+pub use prior::{Prior, UsedPrior};
 pub use record::{HalfStep, Record};
 pub use run::{Policy, Run, RunOptions, run, run_until};
 pub use select::{Candidate, Grid, Selection};
@@ -125,6 +127,9 @@ pub struct Fit<M> {
     pub iterations: usize,
     /// Σ w log p(x), nats, in the data's own units.
     pub log_likelihood: f64,
+    /// The conjugate prior of the fit, where it had one: the trace and the objectives of the restarts are then log-likelihood + log
+    /// prior.
+    pub prior: Option<UsedPrior>,
     /// Number of used rows.
     pub n_rows: usize,
     /// Σ w.
@@ -142,6 +147,13 @@ pub struct Fit<M> {
     pub classification_term: f64,
     /// −Σ w Σ_k r_k log r_k (≥ 0): entropy of the responsibilities of rows without a known component.
     pub entropy: f64,
+}
+
+impl<M> Fit<M> {
+    /// log-likelihood + log prior: what the fit climbed.
+    pub fn objective(&self) -> f64 {
+        self.log_likelihood + self.prior.as_ref().map_or(0.0, |prior| prior.log_prior)
+    }
 }
 
 /// What a long fit tells while it runs.

@@ -14,6 +14,7 @@ use crate::data::Chunk;
 use crate::error::{Error, Result};
 use crate::family::{Emission, Health};
 use crate::seed::Rng;
+use crate::special::LARGEST_PRIOR;
 use crate::stats::{Expectation, Statistic};
 
 /// p(x) = Σ_k weights\[k\] · p(x | k).
@@ -25,6 +26,8 @@ pub struct Mixture<E, W = Vec<f64>> {
     emission: E,
     /// Whether E-steps keep what [`NEGLIGIBLE`] would leave out.
     exact: bool,
+    /// α − 1 of a Dirichlet(α, …, α) prior of the weights; 0 for maximum likelihood.
+    pseudo_count: f64,
 }
 
 /// In an E-step, unless it is to be exact, a responsibility below exp of this is 0, and the M-step passes the row over. The log-likelihood of a row errs by
@@ -72,18 +75,37 @@ impl<E: Emission> Mixture<E> {
             )));
         }
         normalise(&mut weights)?;
-        Ok(Mixture { weights, emission, exact: false })
+        Ok(Mixture { weights, emission, exact: false, pseudo_count: 0.0 })
     }
 
     /// Equal weights over a bank.
     pub fn equal(emission: E) -> Self {
         let k = emission.n_components();
-        Mixture { weights: vec![1.0 / k as f64; k], emission, exact: false }
+        Mixture { weights: vec![1.0 / k as f64; k], emission, exact: false, pseudo_count: 0.0 }
     }
 
     /// Mixing weights, one per component.
     pub fn weights(&self) -> &[f64] {
         &self.weights
+    }
+
+    /// The same mixture with a Dirichlet(α, …, α) prior of the weights: every M-step adds α − 1 to the effective counts, and its
+    /// density, relative to that at equal weights, is part of the log prior. α = 1 is maximum likelihood.
+    ///
+    /// # Errors
+    /// Unless α is from 1 to 1e12: below 1 the posterior has no mode inside.
+    pub fn with_weight_prior(self, concentration: f64) -> Result<Self> {
+        if !(1.0..=LARGEST_PRIOR).contains(&concentration) {
+            return Err(Error::Usage(format!(
+                "the concentration of the weights is {concentration}: use a number from 1 (no prior) to 1e12"
+            )));
+        }
+        Ok(Mixture { pseudo_count: concentration - 1.0, ..self })
+    }
+
+    /// α of the Dirichlet prior of the weights; 1 where there is none.
+    pub fn weight_concentration(&self) -> f64 {
+        self.pseudo_count + 1.0
     }
 
     /// Replaces the component distributions (the same ones in other units, say).
@@ -121,13 +143,13 @@ impl<E: Emission, W: Weights> Mixture<E, W> {
         if w != k {
             return Err(Error::Model(format!("{w} weights are given for {k} components")));
         }
-        Ok(Mixture { weights, emission, exact: false })
+        Ok(Mixture { weights, emission, exact: false, pseudo_count: 0.0 })
     }
 
     /// A mixture of parts that belong together.
     pub(crate) fn from_parts(weights: W, emission: E) -> Self {
         assert_eq!(emission.n_components(), weights.n_components());
-        Mixture { weights, emission, exact: false }
+        Mixture { weights, emission, exact: false, pseudo_count: 0.0 }
     }
 
     /// The same mixture, with E-steps that leave nothing out (`true`) or set responsibilities below e⁻⁶⁰ to 0 (`false`, as every
@@ -175,7 +197,7 @@ impl<E: Emission + Unconstrained, W: Weights + Unconstrained> Unconstrained for 
     fn with_vector(&self, vector: &[f64]) -> Option<Self> {
         let (weights, emission) = vector.split_at_checked(self.weights.to_vector().len())?;
         let weights = self.weights.with_vector(weights)?;
-        Some(Mixture { weights, emission: self.emission.with_vector(emission)?, exact: self.exact })
+        Some(Mixture { weights, emission: self.emission.with_vector(emission)?, ..*self })
     }
 }
 
@@ -334,7 +356,12 @@ impl<E: Emission, W: Weights> LatentModel for Mixture<E, W> {
     }
 
     fn m_step(&mut self, stats: &Self::Stats) -> Result<Health> {
-        self.weights.maximize(&stats.counts);
+        if self.pseudo_count > 0.0 {
+            let counts: Vec<f64> = stats.counts.iter().map(|n| n + self.pseudo_count).collect();
+            self.weights.maximize(&counts);
+        } else {
+            self.weights.maximize(&stats.counts);
+        }
         self.emission.maximize(&stats.emission)
     }
 
@@ -347,11 +374,17 @@ impl<E: Emission, W: Weights> LatentModel for Mixture<E, W> {
         let (&k, rest) = parameters.split_first()?;
         let (weights, rest) = self.weights.with_parameters(k as usize, rest)?;
         let emission = self.emission.with_parameters(rest)?;
-        (emission.n_components() == weights.n_components()).then_some(Mixture { weights, emission, exact: self.exact })
+        (emission.n_components() == weights.n_components()).then_some(Mixture { weights, emission, ..*self })
     }
 
     fn log_prior(&self) -> f64 {
-        self.weights.log_prior() + self.emission.log_prior()
+        let k = self.weights.n_components();
+        let dirichlet = if self.pseudo_count > 0.0 {
+            self.pseudo_count * (0..k).map(|c| self.weights.log_weight(c) + (k as f64).ln()).sum::<f64>()
+        } else {
+            0.0
+        };
+        dirichlet + self.weights.log_prior() + self.emission.log_prior()
     }
 
     fn n_free_parameters(&self) -> usize {
