@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use mixtura::catalog;
 use mixtura::family::gaussian::Structure;
-use mixtura::fit::{Collapse, Criterion, Method};
+use mixtura::fit::{Collapse, Criterion, Method, Prior};
 use mixtura_io::{ReadOptions, expand};
 
 use crate::failure::Failure;
@@ -160,8 +160,45 @@ pub(crate) fn collapse(text: &str) -> Result<Collapse, String> {
     named(text, &catalog::COLLAPSE)
 }
 
-pub(crate) fn method(text: &str) -> Result<Method, String> {
-    named(text, &catalog::METHODS)
+/// A conjugate prior: `default`, or some of its numbers.
+pub(crate) fn prior(text: &str) -> Result<Prior, String> {
+    let mut prior = Prior::default();
+    if text == "default" {
+        return Ok(prior);
+    }
+    for part in text.split(',') {
+        let (name, value) = part.split_once('=').ok_or("use default, or numbers as in mean-precision=0.01")?;
+        let number: f64 = value.parse().map_err(|_| format!("{name} needs a number, not '{value}'"))?;
+        match name {
+            "mean-precision" => prior.mean_precision = number,
+            "degrees-of-freedom" => prior.degrees_of_freedom = Some(number),
+            "weight-concentration" => prior.weight_concentration = number,
+            _ => {
+                return Err(format!(
+                    "there is no '{name}': use mean-precision, degrees-of-freedom or weight-concentration"
+                ));
+            }
+        }
+    }
+    Ok(prior)
+}
+
+/// How E- and M-steps alternate.
+#[derive(Args, Debug)]
+pub(crate) struct Algorithm {
+    #[arg(long = "algorithm", value_name = "NAME", default_value = catalog::METHODS[0].0, value_parser = method, help = methods())]
+    pub(crate) method: Method,
+}
+
+fn method(text: &str) -> Result<Method, String> {
+    let pairs: Vec<(&str, Method)> = catalog::METHODS.iter().map(|m| (m.0, m.1)).collect();
+    named(text, &pairs)
+}
+
+/// The help of `--algorithm`.
+fn methods() -> String {
+    let lines: Vec<String> = catalog::METHODS.iter().map(|(name, _, about)| format!("{name}: {about}")).collect();
+    lines.join("; ")
 }
 
 /// The thing of that name in a list of the catalog.

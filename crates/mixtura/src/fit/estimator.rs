@@ -6,11 +6,11 @@ use rand::RngExt;
 use rayon::prelude::*;
 
 use super::certificate::{certify, order, place};
-use super::prepare::{BATCHES, Prepared, RESETS, STARTS};
+use super::prepare::{METHOD, Prepared, RESETS, STARTS};
 use super::prior::Prior;
 use super::race::{DEFAULT_FIELD, RaceOptions, assigned, given, race};
-use super::{Control, Fit, Progress, Run, RunOptions, Status, StatusKind, Stop, StopRule, run_until};
-use crate::algorithm::{ALPHA, Algorithm, Anderson, Batch, Squarem, Stepwise, StepwiseFirst};
+use super::split_merge::improve;
+use super::{Control, Fit, Method, Progress, Run, RunOptions, Status, StatusKind, Stop, StopRule, run_until};
 use crate::data::{Affine, Source};
 use crate::engine::Threads;
 use crate::error::{Error, Result};
@@ -18,7 +18,7 @@ use crate::family::gaussian::{Floor, Gaussian, Structure};
 use crate::family::{Emission, Health};
 use crate::init::{Space, Start};
 use crate::model::kmeans::{only_distinct, pick};
-use crate::model::{LatentModel, Mixture, Posterior};
+use crate::model::{LatentModel, Mixture};
 use crate::seed::Seed;
 use crate::stats::Layout;
 
@@ -109,22 +109,6 @@ pub enum Collapse {
     Refuse,
 }
 
-/// How E- and M-steps alternate in the long runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// Plain EM.
-    Em,
-    /// Guarded squared extrapolation: the same optima in fewer E-steps.
-    Squarem,
-    /// Guarded Anderson acceleration: extrapolation from the last few iterations together.
-    Anderson,
-    /// A few passes of stepwise EM, then as `Squarem`: for many rows and starts that are far off, and for a saved model that
-    /// should follow new rows.
-    Stepwise,
-}
-
-/// Passes of stepwise EM before SQUAREM takes over: later ones gain less than SQUAREM does.
-const STEPWISE_PASSES: usize = 2;
 /// Resets per run: a model that goes on collapsing has too many components.
 const MOST_RESETS: usize = 10;
 
@@ -249,7 +233,7 @@ impl GaussianMixture {
             let better = |b: &Run<_>| match (run.degenerate(), b.degenerate()) {
                 (false, true) => true,
                 (true, false) => false,
-                _ => run.objective() > b.objective(),
+                _ => run.beats(b),
             };
             if best.is_none_or(|b| better(&runs[b])) {
                 best = Some(i);
@@ -261,13 +245,21 @@ impl GaussianMixture {
         };
         // Runs that were cut short say nothing of where they would have ended.
         let counts = |r: &&Run<_>| r.status.kind != StatusKind::Stopped || unfinished == total;
-        let all: Vec<(f64, bool)> = runs.iter().filter(counts).map(|r| (r.objective(), r.degenerate())).collect();
+        // Nor does the likelihood of a run that kept another number of components compare with this one's.
+        let size = runs[best].model.weights().len();
+        let alike =
+            runs.iter().filter(counts).filter(|r| r.model.weights().len() == size || self.collapse == Collapse::Drop);
+        let all: Vec<(f64, bool)> = alike.map(|r| (r.objective(), r.degenerate())).collect();
         let mut run = runs.swap_remove(best);
         run.health.resize(run.model.weights().len(), crate::family::ComponentHealth::default());
         if unfinished > 0 {
             let finished = total - unfinished;
             let detail = format!("interrupted when {finished} of {total} restarts had finished; {}", run.status.detail);
             run.status = Status { kind: StatusKind::Stopped, detail };
+        }
+        if self.method == Method::Entropy {
+            let detail = &mut run.status.detail;
+            detail.push_str(&format!("; {} of {} components are left", run.model.weights().len(), self.n_components));
         }
         match (self.collapse, run.trace.breaks.len()) {
             (_, 0) => {}
@@ -458,6 +450,26 @@ impl GaussianMixture {
         r: usize,
         control: Control<'_>,
     ) -> Result<Run<Mixture<Gaussian>>> {
+        let here = Control { run: r, ..control.within(&format!("run {r}")) };
+        let first = self.climb(data, start, r, here)?;
+        if self.method != Method::SplitMerge {
+            return Ok(first);
+        }
+        let seed = self.seed.child(METHOD).child(r as u64);
+        let mut moved = improve(first, data, seed, here, |start, control| self.climb(data, start, r, control))?;
+        let (accepted, tried) = (moved.accepted, moved.tried);
+        moved.run.status.detail.push_str(&format!("; {accepted} of {tried} split-and-merge moves accepted"));
+        Ok(moved.run)
+    }
+
+    /// One run of the algorithm to its end.
+    fn climb(
+        &self,
+        data: &Prepared<'_>,
+        start: Mixture<Gaussian>,
+        r: usize,
+        control: Control<'_>,
+    ) -> Result<Run<Mixture<Gaussian>>> {
         let seed = self.seed.child(RESETS).child(r as u64);
         let mut policy = |model: &mut Mixture<Gaussian>, health: &mut Health, changes: usize| -> Result<bool> {
             let sick = |h: &crate::family::ComponentHealth| h.floor_active || h.empty;
@@ -491,21 +503,13 @@ impl GaussianMixture {
             }
         };
         let options = RunOptions { max_iter: self.max_iter, tolerance: self.tolerance, scale: data.scale_of_sums() };
-        let algorithm: &mut dyn Algorithm<Mixture<Gaussian>> = match self.method {
-            Method::Em => &mut Batch(Posterior::Soft),
-            Method::Squarem => &mut Squarem::default(),
-            Method::Anderson => &mut Anderson::default(),
-            Method::Stepwise => {
-                let passes = Stepwise::new(ALPHA, self.seed.child(BATCHES).child(r as u64))?;
-                &mut StepwiseFirst::new(passes, STEPWISE_PASSES)
-            }
-        };
-        let control = Control { run: r, ..control.within(&format!("run {r}")) };
+        let method = if self.method == Method::SplitMerge { Method::Squarem } else { self.method };
+        let mut algorithm = method.algorithm(self.seed.child(METHOD).child(r as u64));
         let jacobian = data.data.log_jacobian();
         let history: Vec<f64> = self.history.iter().map(|objective| objective - jacobian).collect();
         let stop = StopRule { stop: self.stop, history: &history };
         let start = self.with_options(start, data)?;
-        run_until(stop, start, &mut Threads::new(&data.data), algorithm, options, control, &mut policy)
+        run_until(stop, start, &mut Threads::new(&data.data), &mut algorithm, options, control, &mut policy)
     }
 
     /// One component at a row (missing cells at the reference mean) with the data's covariance shrunk to a K-th of its volume.

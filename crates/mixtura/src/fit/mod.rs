@@ -9,6 +9,7 @@ mod criterion;
 mod estimator;
 mod kit;
 mod likelihood_ratio;
+mod method;
 mod model;
 mod prepare;
 mod prior;
@@ -16,6 +17,7 @@ mod race;
 mod record;
 mod run;
 mod select;
+mod split_merge;
 mod stop;
 pub mod textbook;
 mod validate;
@@ -25,9 +27,10 @@ pub use certificate::{Certificate, ComponentCertificate};
 pub use checkpoint::{Checkpoint, Identity};
 pub use coverage::Mode;
 pub use criterion::Criterion;
-pub use estimator::{Assigned, Collapse, GaussianMixture, Given, Init, Method};
+pub use estimator::{Assigned, Collapse, GaussianMixture, Given, Init};
 pub use kit::{Kit, fit_em};
 pub use likelihood_ratio::LikelihoodRatio;
+pub use method::Method;
 pub use model::{ModelFit, ModelOptions, fit_model};
 pub use prepare::Prepared;
 pub use prior::{Prior, UsedPrior};
@@ -90,8 +93,8 @@ pub struct Trace {
     pub nats_remaining: Vec<Option<f64>>,
     /// Iterations after which the policy dropped or reset a component: the objective may fall there.
     pub breaks: Vec<usize>,
-    /// The first so many objectives belong to passes of stepwise EM: each is a sum over parameters that changed on the way,
-    /// and compares with nothing.
+    /// The first so many objectives belong to passes of stepwise EM, each a sum over parameters that changed on the way, or of
+    /// entropy-regularised EM, which climbs something else: they compare with nothing.
     pub incomparable: usize,
     /// On request ([`Record`]): [`crate::model::LatentModel::parameters`] of each entry of `objective`.
     pub parameters: Vec<Vec<f64>>,

@@ -78,15 +78,15 @@ pub fn fit_model<M: LatentModel, A: Algorithm<M>>(
     control: Control<'_>,
 ) -> Result<ModelFit<M>> {
     let scale = (source.n_rows() * source.n_features()) as f64;
-    fit_with(starts, &mut Threads::new(source), algorithm, (options, scale), control)
+    fit_with(starts, &mut Threads::new(source), |_| algorithm(), (options, scale), control)
 }
 
-/// As [`fit_model`], with any engine; `scale` is that of [`RunOptions`]. Runs go one after the other: what is parallel is the
+/// As [`fit_model`], with any engine; `algorithm` gets the number of the run, `scale` is that of [`RunOptions`]. Runs go one after the other: what is parallel is the
 /// engine.
 pub(super) fn fit_with<M: LatentModel, A: Algorithm<M>>(
     starts: Vec<M>,
     engine: &mut dyn Engine<M>,
-    algorithm: impl Fn() -> A,
+    algorithm: impl Fn(usize) -> A,
     (options, scale): (ModelOptions, f64),
     control: Control<'_>,
 ) -> Result<ModelFit<M>> {
@@ -95,17 +95,16 @@ pub(super) fn fit_with<M: LatentModel, A: Algorithm<M>>(
     }
     let total = starts.len();
     let (mut best, mut all) = (None::<(usize, Run<M>)>, Vec::new());
-    let worth = |run: &Run<M>| (!run.degenerate(), run.objective());
     for (r, start) in starts.into_iter().enumerate() {
         let here = Control { run: r, ..control.within(&format!("run {r}")) };
         let limits = RunOptions { max_iter: options.max_iter, tolerance: options.tolerance, scale };
-        let run = run(start, engine, &mut algorithm(), limits, here, &mut |_, _, _| Ok(false))?;
+        let run = run(start, engine, &mut algorithm(r), limits, here, &mut |_, _, _| Ok(false))?;
         let stopped = run.status.kind == StatusKind::Stopped;
         // A run that was cut short says nothing of where it would have ended, unless it is the only one.
         if !stopped || (all.is_empty() && run.iterations > 0) {
             all.push((run.objective(), run.degenerate()));
         }
-        if !(stopped && run.iterations == 0) && best.as_ref().is_none_or(|(_, b)| worth(&run) > worth(b)) {
+        if !(stopped && run.iterations == 0) && best.as_ref().is_none_or(|(_, b)| better(&run, b)) {
             best = Some((r, run));
         }
         if let Some(progress) = control.progress {
@@ -134,6 +133,15 @@ pub(super) fn fit_with<M: LatentModel, A: Algorithm<M>>(
         trace: run.trace,
         model: run.model,
     })
+}
+
+/// Runs without collapse first, then by what they reached.
+fn better<M: LatentModel>(a: &Run<M>, b: &Run<M>) -> bool {
+    match (a.degenerate(), b.degenerate()) {
+        (false, true) => true,
+        (true, false) => false,
+        _ => a.beats(b),
+    }
 }
 
 /// The run's own status, unless the result is no proper one: that is what the user must hear first.

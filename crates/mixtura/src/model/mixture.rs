@@ -391,6 +391,20 @@ impl<E: Emission, W: Weights> LatentModel for Mixture<E, W> {
         self.weights.n_free_parameters() + self.emission.n_free_parameters()
     }
 
+    fn free_weights(&self) -> Option<(Vec<f64>, usize)> {
+        let weights = self.weights.replaced(self.weights.parameters())?.parameters();
+        Some((weights, self.emission.n_features()))
+    }
+
+    fn keep_components(&mut self, keep: &[usize], weights: Vec<f64>) {
+        if let Some(weights) = self.weights.replaced(weights) {
+            self.weights = weights;
+            if keep.len() < self.emission.n_components() {
+                self.emission.select_components(keep);
+            }
+        }
+    }
+
     fn bound(&self, at: &Self, chunk: Chunk<'_>) -> Option<Bound> {
         Bound::of_mixture(self, at, chunk)
     }

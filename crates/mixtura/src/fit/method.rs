@@ -1,0 +1,75 @@
+//! The one place where a method's name becomes the algorithm that a run uses.
+
+use crate::algorithm::{Algorithm, Anderson, Batch, Entropy, Squarem, Step, Stepwise, StepwiseFirst};
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::model::{LatentModel, Posterior, Unconstrained};
+use crate::seed::Seed;
+
+/// How E- and M-steps alternate in the long runs; [`crate::catalog::METHODS`] has the names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Plain EM.
+    Em,
+    /// Guarded squared extrapolation: the same optima in fewer E-steps.
+    Squarem,
+    /// Guarded Anderson acceleration: extrapolation from the last few iterations together.
+    Anderson,
+    /// A few passes of stepwise EM, then as `Squarem`: for many rows and starts that are far off, and for a saved model that
+    /// should follow new rows.
+    Stepwise,
+    /// Entropy-regularised EM, then as `Squarem`: the components that are asked for are the most there can be, and those that
+    /// the data do not need leave. For mixtures.
+    Entropy,
+    /// As `Squarem`, then moves that merge two components and split a third, as long as they gain. For Gaussian mixtures: other
+    /// models refuse it.
+    SplitMerge,
+}
+
+/// Passes of stepwise EM before SQUAREM takes over: later ones gain less than SQUAREM does.
+const STEPWISE_PASSES: usize = 2;
+
+impl Method {
+    /// The algorithm for one run, with settings that suit most data; `seed` is of all that is random in it.
+    ///
+    /// ```
+    /// use mixtura::fit::{Method, ModelOptions, fit_model};
+    /// use mixtura::{Mixture, Seed, data::Dense, family::gaussian::{Gaussian, Structure}};
+    /// let rows = Dense::new(vec![0.1, -0.2, 0.0, 0.3, 8.1, 7.9, 8.0, 8.2], 1)?;
+    /// let start = Mixture::equal(Gaussian::new(Structure::Tied, 1, vec![0.0, 1.0], vec![1.0; 2])?);
+    /// let method = || Method::Anderson.algorithm(Seed::new(0));
+    /// let fit = fit_model(vec![start], &rows, method, ModelOptions::default(), Default::default())?;
+    /// assert_eq!(fit.certificate.restarts_at_best, 1);
+    /// # Ok::<(), mixtura::Error>(())
+    /// ```
+    pub fn algorithm<'a, M>(self, seed: Seed) -> Box<dyn Algorithm<M> + Send + 'a>
+    where
+        M: LatentModel + Unconstrained + 'a,
+    {
+        match self {
+            Method::Em => Box::new(Batch(Posterior::Soft)),
+            Method::Squarem => Box::new(Squarem::default()),
+            Method::Anderson => Box::new(Anderson::default()),
+            Method::Entropy => Box::new(Entropy::default()),
+            Method::SplitMerge => Box::new(GaussianOnly),
+            Method::Stepwise => Box::new(StepwiseFirst::new(Stepwise::usual(seed), STEPWISE_PASSES)),
+        }
+    }
+}
+
+/// Split and merge moves belong to the fit of a Gaussian mixture, which makes them between runs: no other model has them.
+struct GaussianOnly;
+
+impl<M: LatentModel> Algorithm<M> for GaussianOnly {
+    fn step(&mut self, _model: &mut M, _engine: &mut dyn Engine<M>) -> Result<Step> {
+        Err(Error::Usage("split-merge is for Gaussian mixtures: choose another algorithm for this model".into()))
+    }
+
+    fn state(&self) -> Option<Vec<Vec<f64>>> {
+        None
+    }
+
+    fn restore(&mut self, _model: &M, _state: &[Vec<f64>]) -> bool {
+        false
+    }
+}
