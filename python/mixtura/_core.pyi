@@ -32,6 +32,13 @@ __all__ = [
 _Floats = NDArray[np.float64]
 _Rows = NDArray[np.float64] | NDArray[np.float32]
 
+class _Prior(TypedDict):
+    mean: list[float] | None
+    mean_precision: float
+    degrees_of_freedom: float | None
+    covariance: list[float] | None
+    weight_concentration: float
+
 class _FitOptions(TypedDict):
     n_components: int
     covariance_type: str
@@ -39,6 +46,7 @@ class _FitOptions(TypedDict):
     change: float | None
     history: list[float]
     reg_covar: float | None
+    prior: _Prior | None
     max_iter: int
     restarts: int | None
     method: str | None

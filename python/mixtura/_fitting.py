@@ -173,6 +173,7 @@ class MixtureFit(AnyMixture):
             "change": None,
             "history": [],
             "reg_covar": reg_covar,
+            "prior": None,
             "max_iter": max_iter,
             "restarts": n_init,
             "method": None,

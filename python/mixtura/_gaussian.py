@@ -14,7 +14,7 @@ from mixtura._fitted import FittedMixture
 from mixtura._fitting import InitParams, MixtureFit, Structure, Task
 from mixtura._progress import Listener
 from mixtura._select import STRUCTURES, Selection, choose
-from mixtura._validation import METHODS, Floats, check_choice
+from mixtura._validation import METHODS, Floats, check_choice, refuse
 
 
 class GaussianMixture(MixtureFit, FittedMixture):
@@ -48,6 +48,11 @@ class GaussianMixture(MixtureFit, FittedMixture):
     method : str or None, default=None
         How E- and M-steps alternate: a name of `mixtura.METHODS`. None: "squarem", or "em" where `tol` is a number,
         `reg_covar` adds to variances or a warm start goes on.
+    prior : None, "default" or dict, default=None
+        A conjugate prior of the parameters: the fit ends at the mode of the posterior (MAP EM), where no component can
+        collapse. "default" is that of Fraley & Raftery (2007), relative to the data. A dict has some of "mean"
+        (n_features,), "mean_precision" (0.01 rows), "degrees_of_freedom" (n_features + 2), "covariance" (shape of one
+        covariance of `covariance_type`) and "weight_concentration" (1: none).
     random_state : int, RandomState or None, default=None
         An int makes the fit repeatable.
     warm_start : bool, default=False
@@ -80,7 +85,7 @@ class GaussianMixture(MixtureFit, FittedMixture):
         "objective" at the start of every iteration and of the result, and "nats_remaining", in nats. With
         `trace_bound`, "bound": log-likelihood, lower bound and divergence (KL) after every E-step and every M-step.
     objective_ : float
-        Total log-likelihood of the data, in nats.
+        Total log-likelihood of the data, in nats; with a prior, plus the log prior relative to its mode.
     lower_bound_ : float
         The same per row. Where `tol` is a number: as scikit-learn, before the last M-step.
     lower_bounds_ : list of float
@@ -112,6 +117,7 @@ class GaussianMixture(MixtureFit, FittedMixture):
         precisions_init: ArrayLike | None = None,
         responsibilities_init: ArrayLike | None = None,
         method: str | None = None,
+        prior: Literal["default"] | dict[str, Any] | None = None,
         random_state: Any = None,
         warm_start: bool = False,
         verbose: int | Literal["tqdm"] = 0,
@@ -131,6 +137,7 @@ class GaussianMixture(MixtureFit, FittedMixture):
         self.precisions_init = precisions_init
         self.responsibilities_init = responsibilities_init
         self.method = method
+        self.prior = prior
         self.random_state = random_state
         self.warm_start = warm_start
         self.verbose = verbose
@@ -153,7 +160,31 @@ class GaussianMixture(MixtureFit, FittedMixture):
                 raise ValueError(
                     f"tol={self.tol} is a rule for iterations of plain EM: use tol=None with method={self.method!r}"
                 )
+        options["prior"] = self._prior()
         return options
+
+    def _prior(self) -> _core._Prior | None:  # pyright: ignore[reportPrivateUsage]
+        if self.prior is None:
+            return None
+        given: dict[str, Any] = {} if self.prior == "default" else self.prior  # pyright: ignore[reportAssignmentType]
+        if not isinstance(given, dict):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise refuse(self, "prior", self.prior, "None, 'default' or a dict")
+        names = ("mean", "mean_precision", "degrees_of_freedom", "covariance", "weight_concentration")
+        for name in given:
+            if name not in names:
+                raise ValueError(f"prior has {name!r}: use some of {', '.join(names)}")
+        flat = {
+            name: None if given.get(name) is None else np.asarray(given[name], dtype=np.float64).ravel().tolist()
+            for name in ("mean", "covariance")
+        }
+        freedom = given.get("degrees_of_freedom")
+        return {
+            "mean": flat["mean"],
+            "mean_precision": float(given.get("mean_precision", 0.01)),
+            "degrees_of_freedom": None if freedom is None else float(freedom),
+            "covariance": flat["covariance"],
+            "weight_concentration": float(given.get("weight_concentration", 1.0)),
+        }
 
     def _nats(self, total: float) -> float:
         return total

@@ -2,7 +2,7 @@
 
 use mixtura::data::Audit;
 use mixtura::fit::Selection;
-use mixtura::persist::{CertificateRecord, Parameters, SavedModel, StatusRecord, finite};
+use mixtura::persist::{CertificateRecord, Parameters, PriorRecord, SavedModel, StatusRecord, finite};
 use mixtura_io::Table;
 use serde::Serialize;
 
@@ -18,6 +18,8 @@ pub(crate) struct FitJson<'a> {
     icl: Option<f64>,
     n_rows: usize,
     n_free_parameters: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prior: Option<&'a PriorRecord>,
     status: &'a StatusRecord,
     iterations: usize,
     certificate: &'a CertificateRecord,
@@ -49,6 +51,7 @@ impl<'a> FitJson<'a> {
             icl: finite(record.icl),
             n_rows: record.data.n_rows,
             n_free_parameters: record.n_free_parameters,
+            prior: record.prior.as_ref(),
             status: &record.status,
             iterations: record.iterations,
             certificate: &record.certificate,

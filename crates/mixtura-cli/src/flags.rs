@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use mixtura::catalog;
 use mixtura::family::gaussian::Structure;
-use mixtura::fit::{Collapse, Criterion, Method};
+use mixtura::fit::{Collapse, Criterion, Method, Prior};
 use mixtura_io::{ReadOptions, expand};
 
 use crate::failure::Failure;
@@ -158,6 +158,29 @@ pub(crate) fn criterion(text: &str) -> Result<Criterion, String> {
 
 pub(crate) fn collapse(text: &str) -> Result<Collapse, String> {
     named(text, &catalog::COLLAPSE)
+}
+
+/// A conjugate prior: `default`, or some of its numbers.
+pub(crate) fn prior(text: &str) -> Result<Prior, String> {
+    let mut prior = Prior::default();
+    if text == "default" {
+        return Ok(prior);
+    }
+    for part in text.split(',') {
+        let (name, value) = part.split_once('=').ok_or("use default, or numbers as in mean-precision=0.01")?;
+        let number: f64 = value.parse().map_err(|_| format!("{name} needs a number, not '{value}'"))?;
+        match name {
+            "mean-precision" => prior.mean_precision = number,
+            "degrees-of-freedom" => prior.degrees_of_freedom = Some(number),
+            "weight-concentration" => prior.weight_concentration = number,
+            _ => {
+                return Err(format!(
+                    "there is no '{name}': use mean-precision, degrees-of-freedom or weight-concentration"
+                ));
+            }
+        }
+    }
+    Ok(prior)
 }
 
 /// How E- and M-steps alternate.

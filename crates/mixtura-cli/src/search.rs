@@ -7,7 +7,7 @@ use std::time::Duration;
 use mixtura::data::{Audit, audit, rows_fingerprint, text_fingerprint};
 use mixtura::family::Emission;
 use mixtura::family::gaussian::Structure;
-use mixtura::fit::{Checkpoint, Collapse, Control, Criterion, Grid, Identity, Init, Selection};
+use mixtura::fit::{Checkpoint, Collapse, Control, Criterion, Grid, Identity, Init, Prior, Selection};
 use mixtura::persist::{DataRecord, Record, SavedModel};
 use mixtura::{Error, GaussianMixture, Seed};
 use mixtura_io::{Table, read_tables};
@@ -60,6 +60,10 @@ pub(crate) struct Search {
     /// Add this to every variance, in the data's units squared, in place of the relative floor
     #[arg(long, value_name = "ABS")]
     reg_covar: Option<f64>,
+    /// Conjugate prior (MAP EM), relative to the data: default, or numbers in place of its own, such as
+    /// mean-precision=0.01,degrees-of-freedom=6,weight-concentration=2
+    #[arg(long, value_name = "default|NAME=NUMBER,…", value_parser = flags::prior)]
+    prior: Option<Prior>,
     #[command(flatten)]
     algorithm: flags::Algorithm,
     /// Leave nothing out: otherwise the iterations take responsibilities below 9e-27 for 0, which saves time
@@ -208,6 +212,7 @@ impl Search {
             max_iter: self.max_iter,
             tolerance: self.tolerance,
             reg_covar: self.reg_covar,
+            prior: self.prior.clone(),
             collapse: self.collapse,
             method: self.algorithm.method,
             exact: self.exact,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use mixtura::data::Source;
 use mixtura::family::gaussian::{Gaussian, Structure};
-use mixtura::fit::{self, Assigned, Control, Fit, Given, Init, Iteration, Method, Prepared, Stop};
+use mixtura::fit::{self, Assigned, Control, Fit, Given, Init, Iteration, Method, Prepared, Prior, Stop};
 use mixtura::persist::{DataRecord, Record};
 use mixtura::{BayesianMixture, GaussianMixture, Mixture, Seed, catalog};
 use numpy::{IntoPyArray, PyReadonlyArray1, PyReadonlyArray2};
@@ -30,6 +30,7 @@ pub(crate) struct Options {
     /// Log-likelihoods at the start of the last iterations of plain EM that this fit continues.
     history: Vec<f64>,
     reg_covar: Option<f64>,
+    prior: Option<PriorOptions>,
     max_iter: usize,
     restarts: Option<usize>,
     /// A name of the catalog; `None` = what suits the stop rule.
@@ -40,6 +41,18 @@ pub(crate) struct Options {
     /// Whether the trace keeps the bound.
     bound: bool,
     threads: Option<usize>,
+}
+
+/// A conjugate prior; what is `None` is relative to the data.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct PriorOptions {
+    mean: Option<Vec<f64>>,
+    mean_precision: f64,
+    degrees_of_freedom: Option<f64>,
+    /// Flat, of the structure's size.
+    covariance: Option<Vec<f64>>,
+    weight_concentration: f64,
 }
 
 /// Known parameters of the start.
@@ -70,6 +83,13 @@ impl Options {
             seed: Seed::new(self.seed),
             max_iter: self.max_iter,
             reg_covar: self.reg_covar,
+            prior: self.prior.as_ref().map(|p| Prior {
+                mean: p.mean.clone(),
+                mean_precision: p.mean_precision,
+                degrees_of_freedom: p.degrees_of_freedom,
+                covariance: p.covariance.clone(),
+                weight_concentration: p.weight_concentration,
+            }),
             history: self.history.clone(),
             ..GaussianMixture::new(self.n_components)
         };
@@ -181,7 +201,7 @@ pub(crate) fn fit_gaussian<'py>(
         (py, options.threads, listener),
         (&rows, case),
         |prepared, control| estimator.fit_prepared(prepared, control),
-        |fit| describe(py, fit, fit.log_likelihood, options.seed),
+        |fit| describe(py, fit, fit.objective(), options.seed),
     )
 }
 

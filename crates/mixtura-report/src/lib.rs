@@ -97,6 +97,15 @@ fn head(model: &SavedModel) -> String {
         ),
         format!("BIC {:.2}, ICL {:.2}, AIC {:.2}", record.bic, record.icl, record.aic),
     ];
+    if let Some(prior) = &record.prior {
+        lines.push(format!(
+            "with a prior: means worth {} rows, covariances {}, weights {} each; log prior {:.3} below its mode, in no figure above",
+            figures::general(prior.mean_precision),
+            figures::general(prior.degrees_of_freedom),
+            figures::general(prior.weight_concentration - 1.0),
+            -prior.log_prior,
+        ));
+    }
     if record.status.kind == DERIVED {
         lines.truncate(1);
     }

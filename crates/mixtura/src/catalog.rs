@@ -38,6 +38,12 @@ pub const METHODS: &[(&str, Method, &str)] = &[
     ("generalized", Method::Generalized, "EM with M-steps that go half of the way: a damper, slower than EM"),
     ("ecm", Method::Ecm, "conditional M-steps, an E-step before each"),
     ("ecme", Method::Ecme, "as ecm, with the weights at the maximum of the likelihood itself"),
+    (
+        "entropy",
+        Method::Entropy,
+        "entropy-regularised EM, then squarem: K is the most there can be, surplus components of a mixture leave",
+    ),
+    ("split-merge", Method::SplitMerge, "squarem, then moves that merge and split components: Gaussian mixtures"),
 ];
 
 /// The method of a name.

@@ -6,7 +6,8 @@ use crate::catalog;
 use crate::error::{Error, Result};
 use crate::family::Emission;
 use crate::family::gaussian::Gaussian;
-use crate::fit::{Fit, Mode, StatusKind};
+use crate::family::normal_wishart;
+use crate::fit::{Fit, Mode, StatusKind, UsedPrior};
 use crate::model::{LatentModel, Mixture};
 
 /// Version of the format; files of a later one are refused.
@@ -51,6 +52,9 @@ pub struct Record {
     pub aic: f64,
     /// Number of free parameters.
     pub n_free_parameters: usize,
+    /// The conjugate prior of the fit, where it had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prior: Option<PriorRecord>,
     /// Iterations of the returned run.
     pub iterations: usize,
     /// Why the fit ended.
@@ -60,6 +64,39 @@ pub struct Record {
     /// Where the model comes from an M-step over statistics files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<StepRecord>,
+}
+
+/// The prior of a fit, in the columns' own units ([`crate::fit::UsedPrior`]).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PriorRecord {
+    /// Mean, D.
+    pub mean: Vec<f64>,
+    /// Rows that the mean is worth.
+    pub mean_precision: f64,
+    /// Rows that the covariance is worth.
+    pub degrees_of_freedom: f64,
+    /// Scale of the covariance, D × D.
+    pub covariance: Vec<Vec<f64>>,
+    /// Concentration of the weights; 1 = none.
+    pub weight_concentration: f64,
+    /// Log-density of the parameters over that at the prior's mode, nats: no part of the log-likelihood.
+    pub log_prior: f64,
+}
+
+impl PriorRecord {
+    /// The record of a prior.
+    pub fn of(used: &UsedPrior) -> Self {
+        let normal_wishart::Prior { mean, mean_precision, degrees_of_freedom, scale } = used.component.clone();
+        PriorRecord {
+            covariance: scale.chunks(mean.len()).map(<[f64]>::to_vec).collect(),
+            mean,
+            mean_precision,
+            degrees_of_freedom,
+            weight_concentration: used.weight_concentration,
+            log_prior: used.log_prior,
+        }
+    }
 }
 
 /// What a distributed M-step knows of itself and the step before it.
@@ -205,6 +242,7 @@ impl Record {
             icl: fit.icl(),
             aic: fit.aic(),
             n_free_parameters: fit.n_free_parameters,
+            prior: fit.prior.as_ref().map(PriorRecord::of),
             iterations: fit.iterations,
             status: StatusRecord { kind: fit.status.kind.name().to_owned(), detail: fit.status.detail.clone() },
             certificate: CertificateRecord::of(&fit.certificate),

@@ -108,7 +108,9 @@ impl<M> Anderson<M> {
     fn slowness(&self) -> Option<f64> {
         let lengths = self.past.windows(2).map(|pair| {
             let change = difference(&pair[1].residual(), &pair[0].residual());
-            norm(&difference(&pair[1].point, &pair[0].point)) / norm(&change)
+            let length = norm(&difference(&pair[1].point, &pair[0].point)) / norm(&change);
+            // 0/0: a fixed point, where nothing is slow.
+            if length.is_nan() { 1.0 } else { length }
         });
         lengths.filter(|l| l.is_finite()).reduce(f64::max)
     }

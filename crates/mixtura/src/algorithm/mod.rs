@@ -8,6 +8,7 @@ mod generalized;
 mod incremental;
 mod polished;
 mod sparse;
+mod entropy;
 mod squarem;
 mod stepwise;
 
@@ -19,6 +20,7 @@ pub use generalized::Generalized;
 pub use incremental::Incremental;
 pub use polished::Polished;
 pub use sparse::Sparse;
+pub use entropy::Entropy;
 pub use squarem::Squarem;
 pub use stepwise::{ALPHA, Stepwise};
 

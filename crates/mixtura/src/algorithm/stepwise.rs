@@ -11,8 +11,8 @@
 //! learned from), marked [`Remaining::Incomparable`], so that neither the stop rule nor the audit for decreases takes it for
 //! an objective. Where the parameters moved only after the last batch, the pass was an iteration of plain EM and says so.
 //!
-//! Statistics are kept per unit of weight, so the M-step must not depend on their scale: a model with a prior would need
-//! them times the weight of the data.
+//! Statistics are kept per unit of weight and given to the M-step times the weight of the data, which a prior must be weighed
+//! against. During the first pass that weight is an estimate: the chunks read so far, scaled up to all.
 //!
 //! A batch is some consecutive chunks; the order of batches is drawn anew for every pass, what is in a batch is not. In
 //! a file sorted by component every batch sees a few components only: the guarded EM that should follow mends it.
@@ -61,6 +61,8 @@ pub struct Stepwise<M: LatentModel> {
     passes: u64,
     /// Updates since the statistics were last begun anew.
     updates: u32,
+    /// Weight of all rows; before the first pass is over, an estimate by those read.
+    total: f64,
     /// Running statistics per unit of weight.
     running: Option<M::Stats>,
     /// The parameters that they led to: others were put in from outside, and the statistics are not theirs.
@@ -81,7 +83,7 @@ impl<M: LatentModel + Unconstrained> Stepwise<M> {
 
     /// Step sizes with the default α, [`ALPHA`].
     pub fn usual(seed: Seed) -> Self {
-        Stepwise { alpha: ALPHA, seed, passes: 0, updates: 0, running: None, left: Vec::new() }
+        Stepwise { alpha: ALPHA, seed, passes: 0, updates: 0, total: 0.0, running: None, left: Vec::new() }
     }
 
     /// Moves the running statistics towards those of a batch, by η of the way; `batch` becomes the new ones.
@@ -113,6 +115,7 @@ impl<M: LatentModel + Unconstrained> Algorithm<M> for Stepwise<M> {
         let enough = ROWS_PER_PARAMETER.saturating_mul(model.n_free_parameters()).div_ceil(CHUNK_ROWS);
         let last = batches.len().saturating_sub(1);
         let (mut score, mut health) = (0.0, Health::new());
+        let (mut weight_read, mut chunks_read) = (0.0, 0);
         let mut gathered: Option<(Expectation<M::Stats>, usize)> = None;
         let mut moved_early = false;
         for (i, first) in batches.into_iter().enumerate() {
@@ -120,6 +123,10 @@ impl<M: LatentModel + Unconstrained> Algorithm<M> for Stepwise<M> {
             let read = chunks.len();
             let batch = engine.expect(model, chunks, Posterior::Soft)?;
             score += batch.log_likelihood;
+            (weight_read, chunks_read) = (weight_read + batch.weight, chunks_read + read);
+            if self.passes == 1 || i == last {
+                self.total = weight_read * (n as f64 / chunks_read as f64);
+            }
             let (batch, chunks) = match gathered.take() {
                 None => (batch, read),
                 Some((mut sum, before)) => {
@@ -136,7 +143,9 @@ impl<M: LatentModel + Unconstrained> Algorithm<M> for Stepwise<M> {
                 self.running = None;
             }
             let stats = self.follow(batch);
-            health = model.m_step(&stats)?;
+            let mut whole = stats.clone();
+            whole.scale(self.total);
+            health = model.m_step(&whole)?;
             self.running = Some(stats);
             moved_early |= i < last;
         }

@@ -269,6 +269,7 @@ fn record(
     };
     let bic = -2.0 * l + p * weight.ln();
     Record {
+        prior: None,
         created_by: concat!("mixtura ", env!("CARGO_PKG_VERSION")).to_owned(),
         seed: saved.record.seed,
         data: DataRecord {

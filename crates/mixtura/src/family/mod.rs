@@ -18,7 +18,7 @@ pub use mixtura_kernels::TILE;
 pub struct ComponentHealth {
     /// Some variance was raised to the floor.
     pub floor_active: bool,
-    /// No row is left: the parameters are those of the iteration before.
+    /// No row is left: the parameters are those of the iteration before or, with a prior, the prior's mode.
     pub empty: bool,
 }
 

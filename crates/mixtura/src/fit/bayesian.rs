@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use super::certificate::{certify, largest_first};
 use super::coordinate::AfterMaximization;
+use super::prior::relative;
 use super::race::{assigned, given};
 use super::{
     Control, Fit, GaussianMixture, Init, Prepared, Progress, Run, RunOptions, Status, StatusKind, Stop, StopRule,
@@ -24,7 +25,6 @@ use crate::family::normal_wishart::{NormalWishart, Prior};
 use crate::family::{ComponentHealth, Emission, Health};
 use crate::model::{LatentModel, Mixture, Posterior, WeightPosterior, WeightPrior};
 use crate::seed::Seed;
-use crate::stats::Layout;
 
 /// Share of the rows by which a component must be larger than the one before it to change places: equals stay.
 const WORTH_SORTING: f64 = 1e-9;
@@ -215,60 +215,12 @@ impl BayesianMixture {
 
     /// The prior of the components, in standardised columns.
     fn prior(&self, data: &Prepared<'_>) -> Result<Prior> {
-        let (affine, d) = (&data.data.affine, data.data.n_features());
-        let mean = match &self.mean_prior {
-            None => data.reference.mean(0).to_vec(),
-            Some(m) if m.len() == d => (0..d).map(|j| (m[j] - affine.shift[j]) / affine.scale[j]).collect(),
-            Some(m) => return Err(Error::Usage(format!("the mean prior has {} numbers for {d} columns", m.len()))),
-        };
-        let full = self.structure.layout() == Layout::Full;
-        let mut scale = vec![0.0; d * d];
-        match &self.covariance_prior {
-            None => {
-                let total = data.data.total_weight;
-                let divisor = if total > 1.0 { total / (total - 1.0) } else { 1.0 };
-                let covariance = data.reference.covariance(0);
-                let average = (0..d).map(|j| covariance[j * d + j]).sum::<f64>() / d as f64;
-                for n in 0..d * d {
-                    let on_diagonal = n % (d + 1) == 0;
-                    scale[n] = match self.structure {
-                        Structure::Full | Structure::Tied => covariance[n] * divisor,
-                        Structure::Diag if on_diagonal => covariance[n] * divisor,
-                        Structure::Spherical if on_diagonal => average * divisor,
-                        Structure::Diag | Structure::Spherical => 0.0,
-                    };
-                }
-            }
-            Some(given) => {
-                let want = match self.structure {
-                    _ if full => d * d,
-                    Structure::Diag => d,
-                    _ => 1,
-                };
-                if given.len() != want {
-                    return Err(Error::Usage(format!(
-                        "the covariance prior has {} numbers, and {} precisions of {d} columns need {want}",
-                        given.len(),
-                        self.structure.name()
-                    )));
-                }
-                for i in 0..d {
-                    for j in 0..d {
-                        let value = match self.structure {
-                            _ if full => given[i * d + j],
-                            _ if i != j => 0.0,
-                            Structure::Diag => given[i],
-                            _ => given[0],
-                        };
-                        scale[i * d + j] = value / affine.scale[i] / affine.scale[j];
-                    }
-                }
-            }
-        }
+        let given = (&self.mean_prior, &self.covariance_prior);
+        let (mean, scale) = relative(data, self.structure, given, (data.reference.covariance(0), 1.0))?;
         Ok(Prior {
             mean,
             mean_precision: self.mean_precision_prior,
-            degrees_of_freedom: self.degrees_of_freedom_prior.unwrap_or(d as f64),
+            degrees_of_freedom: self.degrees_of_freedom_prior.unwrap_or(data.data.n_features() as f64),
             scale,
         })
     }

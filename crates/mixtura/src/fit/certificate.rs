@@ -6,6 +6,7 @@ use mixtura_kernels::cholesky::{at, factor, log_determinant, packed_len};
 use mixtura_kernels::exp::log_in_place;
 
 use super::coverage::{Mode, SAME_MODE, chance_of_better, modes};
+use super::prior::UsedPrior;
 use super::{Fit, Prepared, Run, Status, StatusKind};
 use crate::data::Source;
 use crate::error::Result;
@@ -142,6 +143,7 @@ pub(super) fn certify(
         trace: run.trace,
         iterations: run.iterations,
         log_likelihood,
+        prior: UsedPrior::of(&run.model, data),
         n_rows: data.data.n_rows(),
         total_weight: data.data.total_weight,
         affine: data.data.affine.clone(),

@@ -7,7 +7,9 @@ use rayon::prelude::*;
 
 use super::certificate::{certify, order, place};
 use super::prepare::{METHOD, Prepared, RESETS, STARTS};
+use super::prior::Prior;
 use super::race::{DEFAULT_FIELD, RaceOptions, assigned, given, race};
+use super::split_merge::improve;
 use super::{Control, Fit, Method, Progress, Run, RunOptions, Status, StatusKind, Stop, StopRule, run_until};
 use crate::data::{Affine, Source};
 use crate::engine::Threads;
@@ -145,6 +147,9 @@ pub struct GaussianMixture {
     /// Added to every variance in the data's own units squared, in place of the relative floor (scikit-learn's
     /// `reg_covar`).
     pub reg_covar: Option<f64>,
+    /// Conjugate prior of the parameters, which takes the place of no floor but keeps components off it; `None` = maximum
+    /// likelihood.
+    pub prior: Option<Prior>,
     /// Collapse policy.
     pub collapse: Collapse,
     /// How E- and M-steps alternate.
@@ -170,6 +175,7 @@ impl GaussianMixture {
             max_iter: 1000,
             tolerance: 1e-3,
             reg_covar: None,
+            prior: None,
             collapse: Collapse::Floor,
             method: Method::Squarem,
             exact: false,
@@ -227,7 +233,7 @@ impl GaussianMixture {
             let better = |b: &Run<_>| match (run.degenerate(), b.degenerate()) {
                 (false, true) => true,
                 (true, false) => false,
-                _ => run.objective() > b.objective(),
+                _ => run.beats(b),
             };
             if best.is_none_or(|b| better(&runs[b])) {
                 best = Some(i);
@@ -239,13 +245,21 @@ impl GaussianMixture {
         };
         // Runs that were cut short say nothing of where they would have ended.
         let counts = |r: &&Run<_>| r.status.kind != StatusKind::Stopped || unfinished == total;
-        let all: Vec<(f64, bool)> = runs.iter().filter(counts).map(|r| (r.objective(), r.degenerate())).collect();
+        // Nor does the likelihood of a run that kept another number of components compare with this one's.
+        let size = runs[best].model.weights().len();
+        let alike =
+            runs.iter().filter(counts).filter(|r| r.model.weights().len() == size || self.collapse == Collapse::Drop);
+        let all: Vec<(f64, bool)> = alike.map(|r| (r.objective(), r.degenerate())).collect();
         let mut run = runs.swap_remove(best);
         run.health.resize(run.model.weights().len(), crate::family::ComponentHealth::default());
         if unfinished > 0 {
             let finished = total - unfinished;
             let detail = format!("interrupted when {finished} of {total} restarts had finished; {}", run.status.detail);
             run.status = Status { kind: StatusKind::Stopped, detail };
+        }
+        if self.method == Method::Entropy {
+            let detail = &mut run.status.detail;
+            detail.push_str(&format!("; {} of {} components are left", run.model.weights().len(), self.n_components));
         }
         match (self.collapse, run.trace.breaks.len()) {
             (_, 0) => {}
@@ -297,6 +311,11 @@ impl GaussianMixture {
         if self.reg_covar.is_some_and(|r| !(r >= 0.0 && r.is_finite())) {
             return Err(Error::Usage("the covariance regularisation must be a number ≥ 0".into()));
         }
+        if self.reg_covar.is_some() && self.prior.is_some() {
+            return Err(Error::Usage(
+                "a prior and a covariance regularisation are two ways to the same end: choose one".into(),
+            ));
+        }
         Ok(())
     }
 
@@ -307,7 +326,13 @@ impl GaussianMixture {
             Some(r) => Floor::added(data.data.affine.scale.iter().map(|s| r / s / s).collect()),
         };
         let bank = Gaussian::standard(self.structure, self.n_components, d, floor);
-        Ok(Mixture::equal(bank).with_exact(self.exact))
+        self.with_options(Mixture::equal(bank), data)
+    }
+
+    /// A start with the E-step and the prior of these options, whoever made it.
+    fn with_options(&self, start: Mixture<Gaussian>, data: &Prepared<'_>) -> Result<Mixture<Gaussian>> {
+        let start = start.with_exact(self.exact);
+        self.prior.as_ref().map_or(Ok(start.clone()), |prior| prior.of(start, data))
     }
 
     /// Flops of one EM iteration over `n` rows: E- and M-step, some 40 per exponential; and per component the factor and,
@@ -425,6 +450,26 @@ impl GaussianMixture {
         r: usize,
         control: Control<'_>,
     ) -> Result<Run<Mixture<Gaussian>>> {
+        let here = Control { run: r, ..control.within(&format!("run {r}")) };
+        let first = self.climb(data, start, r, here)?;
+        if self.method != Method::SplitMerge {
+            return Ok(first);
+        }
+        let seed = self.seed.child(METHOD).child(r as u64);
+        let mut moved = improve(first, data, seed, here, |start, control| self.climb(data, start, r, control))?;
+        let (accepted, tried) = (moved.accepted, moved.tried);
+        moved.run.status.detail.push_str(&format!("; {accepted} of {tried} split-and-merge moves accepted"));
+        Ok(moved.run)
+    }
+
+    /// One run of the algorithm to its end.
+    fn climb(
+        &self,
+        data: &Prepared<'_>,
+        start: Mixture<Gaussian>,
+        r: usize,
+        control: Control<'_>,
+    ) -> Result<Run<Mixture<Gaussian>>> {
         let seed = self.seed.child(RESETS).child(r as u64);
         let mut policy = |model: &mut Mixture<Gaussian>, health: &mut Health, changes: usize| -> Result<bool> {
             let sick = |h: &crate::family::ComponentHealth| h.floor_active || h.empty;
@@ -458,13 +503,12 @@ impl GaussianMixture {
             }
         };
         let options = RunOptions { max_iter: self.max_iter, tolerance: self.tolerance, scale: data.scale_of_sums() };
-        let mut algorithm = self.method.algorithm(self.seed.child(METHOD).child(r as u64));
-        let control = Control { run: r, ..control.within(&format!("run {r}")) };
+        let method = if self.method == Method::SplitMerge { Method::Squarem } else { self.method };
+        let mut algorithm = method.algorithm(self.seed.child(METHOD).child(r as u64));
         let jacobian = data.data.log_jacobian();
         let history: Vec<f64> = self.history.iter().map(|objective| objective - jacobian).collect();
         let stop = StopRule { stop: self.stop, history: &history };
-        // A start that was given has the setting of whoever made it.
-        let start = start.with_exact(self.exact);
+        let start = self.with_options(start, data)?;
         run_until(stop, start, &mut Threads::new(&data.data), &mut algorithm, options, control, &mut policy)
     }
 

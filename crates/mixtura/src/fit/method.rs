@@ -1,8 +1,10 @@
 //! The one place where a method's name becomes the algorithm that a run uses.
 
 use crate::algorithm::{
-    Algorithm, Anderson, Batch, Ecm, Ecme, Generalized, Incremental, Polished, Sparse, Squarem, Stepwise,
+    Algorithm, Anderson, Batch, Ecm, Ecme, Entropy, Generalized, Incremental, Polished, Sparse, Squarem, Step, Stepwise,
 };
+use crate::engine::Engine;
+use crate::error::{Error, Result};
 use crate::model::{LatentModel, Posterior, Unconstrained};
 use crate::seed::Seed;
 
@@ -28,6 +30,12 @@ pub enum Method {
     Ecm,
     /// ECM with one block (a mixture's weights) at the maximum of the objective itself.
     Ecme,
+    /// Entropy-regularised EM, then as `Squarem`: the components that are asked for are the most there can be, and those that
+    /// the data do not need leave. For mixtures.
+    Entropy,
+    /// As `Squarem`, then moves that merge two components and split a third, as long as they gain. For Gaussian mixtures: other
+    /// models refuse it.
+    SplitMerge,
 }
 
 /// Passes of stepwise EM before SQUAREM takes over: later ones gain less than SQUAREM does.
@@ -64,6 +72,25 @@ impl Method {
             Method::Generalized => Box::new(Generalized::default()),
             Method::Ecm => Box::new(Ecm::Multicycle),
             Method::Ecme => Box::new(Ecme::default()),
+            Method::Entropy => Box::new(Entropy::default()),
+            Method::SplitMerge => Box::new(GaussianOnly),
         }
+    }
+}
+
+/// Split and merge moves belong to the fit of a Gaussian mixture, which makes them between runs: no other model has them.
+struct GaussianOnly;
+
+impl<M: LatentModel> Algorithm<M> for GaussianOnly {
+    fn step(&mut self, _model: &mut M, _engine: &mut dyn Engine<M>) -> Result<Step> {
+        Err(Error::Usage("split-merge is for Gaussian mixtures: choose another algorithm for this model".into()))
+    }
+
+    fn state(&self) -> Option<Vec<Vec<f64>>> {
+        None
+    }
+
+    fn restore(&mut self, _model: &M, _state: &[Vec<f64>]) -> bool {
+        false
     }
 }

@@ -12,10 +12,12 @@ mod likelihood_ratio;
 mod method;
 mod model;
 mod prepare;
+mod prior;
 mod race;
 mod record;
 mod run;
 mod select;
+mod split_merge;
 mod stop;
 pub mod textbook;
 mod validate;
@@ -31,6 +33,7 @@ pub use likelihood_ratio::LikelihoodRatio;
 pub use method::Method;
 pub use model::{ModelFit, ModelOptions, fit_model};
 pub use prepare::Prepared;
+pub use prior::{Prior, UsedPrior};
 pub use record::{HalfStep, Record};
 pub use run::{Policy, Run, RunOptions, run, run_until};
 pub use select::{Candidate, Grid, Selection};
@@ -90,8 +93,8 @@ pub struct Trace {
     pub nats_remaining: Vec<Option<f64>>,
     /// Iterations after which the policy dropped or reset a component: the objective may fall there.
     pub breaks: Vec<usize>,
-    /// The first so many objectives belong to passes of stepwise EM: each is a sum over parameters that changed on the way,
-    /// and compares with nothing.
+    /// The first so many objectives belong to passes of stepwise EM, each a sum over parameters that changed on the way, or of
+    /// entropy-regularised EM, which climbs something else: they compare with nothing.
     pub incomparable: usize,
     /// On request ([`Record`]): [`crate::model::LatentModel::parameters`] of each entry of `objective`.
     pub parameters: Vec<Vec<f64>>,
@@ -127,6 +130,9 @@ pub struct Fit<M> {
     pub iterations: usize,
     /// Σ w log p(x), nats, in the data's own units.
     pub log_likelihood: f64,
+    /// The conjugate prior of the fit, where it had one: the trace and the objectives of the restarts are then log-likelihood + log
+    /// prior.
+    pub prior: Option<UsedPrior>,
     /// Number of used rows.
     pub n_rows: usize,
     /// Σ w.
@@ -144,6 +150,13 @@ pub struct Fit<M> {
     pub classification_term: f64,
     /// −Σ w Σ_k r_k log r_k (≥ 0): entropy of the responsibilities of rows without a known component.
     pub entropy: f64,
+}
+
+impl<M> Fit<M> {
+    /// log-likelihood + log prior: what the fit climbed.
+    pub fn objective(&self) -> f64 {
+        self.log_likelihood + self.prior.as_ref().map_or(0.0, |prior| prior.log_prior)
+    }
 }
 
 /// What a long fit tells while it runs.

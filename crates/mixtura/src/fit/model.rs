@@ -95,7 +95,6 @@ pub(super) fn fit_with<M: LatentModel, A: Algorithm<M>>(
     }
     let total = starts.len();
     let (mut best, mut all) = (None::<(usize, Run<M>)>, Vec::new());
-    let worth = |run: &Run<M>| (!run.degenerate(), run.objective());
     for (r, start) in starts.into_iter().enumerate() {
         let here = Control { run: r, ..control.within(&format!("run {r}")) };
         let limits = RunOptions { max_iter: options.max_iter, tolerance: options.tolerance, scale };
@@ -105,7 +104,7 @@ pub(super) fn fit_with<M: LatentModel, A: Algorithm<M>>(
         if !stopped || (all.is_empty() && run.iterations > 0) {
             all.push((run.objective(), run.degenerate()));
         }
-        if !(stopped && run.iterations == 0) && best.as_ref().is_none_or(|(_, b)| worth(&run) > worth(b)) {
+        if !(stopped && run.iterations == 0) && best.as_ref().is_none_or(|(_, b)| better(&run, b)) {
             best = Some((r, run));
         }
         if let Some(progress) = control.progress {
@@ -134,6 +133,15 @@ pub(super) fn fit_with<M: LatentModel, A: Algorithm<M>>(
         trace: run.trace,
         model: run.model,
     })
+}
+
+/// Runs without collapse first, then by what they reached.
+fn better<M: LatentModel>(a: &Run<M>, b: &Run<M>) -> bool {
+    match (a.degenerate(), b.degenerate()) {
+        (false, true) => true,
+        (true, false) => false,
+        _ => a.beats(b),
+    }
 }
 
 /// The run's own status, unless the result is no proper one: that is what the user must hear first.

@@ -48,6 +48,14 @@ impl<M: LatentModel> Run<M> {
         self.expectation.log_likelihood + self.model.log_prior()
     }
 
+    /// Whether it ends in a better model than another: by the objective, and by BIC's −2 × objective + p log Σw where the numbers of
+    /// free parameters p differ (components may have left).
+    pub fn beats(&self, other: &Self) -> bool {
+        let (p, q) = (self.model.n_free_parameters(), other.model.n_free_parameters());
+        let price = if p == q { 0.0 } else { 0.5 * (p as f64 - q as f64) * self.expectation.weight.ln() };
+        self.objective() > other.objective() + price
+    }
+
     /// Whether a component sits on its floor or has no rows.
     pub fn degenerate(&self) -> bool {
         self.health.iter().any(|h| h.floor_active || h.empty)

@@ -9,7 +9,7 @@ mod stationarity;
 mod supplemental;
 
 pub use errors::{Errors, Interval, Wald};
-pub use gaussian::{derived, gaussian_errors, gaussian_stationarity};
+pub use gaussian::{gaussian_errors, gaussian_stationarity};
 pub use information::derivatives;
 pub use stationarity::{PointKind, Stationarity};
 

@@ -20,6 +20,7 @@ use crate::data::Chunk;
 use crate::error::{Error, Result};
 use crate::family::{ComponentHealth, Emission, Health};
 use crate::seed::Rng;
+use crate::special::LARGEST_PRIOR;
 use crate::stats::{Expectation, Statistic};
 
 /// p(x) = Σ_k weights\[k\] · p(x | k).
@@ -33,6 +34,8 @@ pub struct Mixture<E, W = Vec<f64>> {
     exact: bool,
     /// What sparse EM knows of the rows, during its E-steps.
     memory: Option<Arc<Plausible>>,
+    /// α − 1 of a Dirichlet(α, …, α) prior of the weights; 0 for maximum likelihood.
+    pseudo_count: f64,
 }
 
 /// In an E-step, unless it is to be exact, a responsibility below exp of this is 0, and the M-step passes the row over. The log-likelihood of a row errs by
@@ -80,18 +83,37 @@ impl<E: Emission> Mixture<E> {
             )));
         }
         normalise(&mut weights)?;
-        Ok(Mixture { weights, emission, exact: false, memory: None })
+        Ok(Mixture { weights, emission, exact: false, memory: None, pseudo_count: 0.0 })
     }
 
     /// Equal weights over a bank.
     pub fn equal(emission: E) -> Self {
         let k = emission.n_components();
-        Mixture { weights: vec![1.0 / k as f64; k], emission, exact: false, memory: None }
+        Mixture { weights: vec![1.0 / k as f64; k], emission, exact: false, memory: None, pseudo_count: 0.0 }
     }
 
     /// Mixing weights, one per component.
     pub fn weights(&self) -> &[f64] {
         &self.weights
+    }
+
+    /// The same mixture with a Dirichlet(α, …, α) prior of the weights: every M-step adds α − 1 to the effective counts, and its
+    /// density, relative to that at equal weights, is part of the log prior. α = 1 is maximum likelihood.
+    ///
+    /// # Errors
+    /// Unless α is from 1 to 1e12: below 1 the posterior has no mode inside.
+    pub fn with_weight_prior(self, concentration: f64) -> Result<Self> {
+        if !(1.0..=LARGEST_PRIOR).contains(&concentration) {
+            return Err(Error::Usage(format!(
+                "the concentration of the weights is {concentration}: use a number from 1 (no prior) to 1e12"
+            )));
+        }
+        Ok(Mixture { pseudo_count: concentration - 1.0, ..self })
+    }
+
+    /// α of the Dirichlet prior of the weights; 1 where there is none.
+    pub fn weight_concentration(&self) -> f64 {
+        self.pseudo_count + 1.0
     }
 
     /// Replaces the component distributions (the same ones in other units, say).
@@ -129,18 +151,18 @@ impl<E: Emission, W: Weights> Mixture<E, W> {
         if w != k {
             return Err(Error::Model(format!("{w} weights are given for {k} components")));
         }
-        Ok(Mixture { weights, emission, exact: false, memory: None })
+        Ok(Mixture { weights, emission, exact: false, memory: None, pseudo_count: 0.0 })
     }
 
     /// A mixture of parts that belong together.
     pub(crate) fn from_parts(weights: W, emission: E) -> Self {
         assert_eq!(emission.n_components(), weights.n_components());
-        Mixture { weights, emission, exact: false, memory: None }
+        Mixture { weights, emission, exact: false, memory: None, pseudo_count: 0.0 }
     }
 
     /// The same mixture with other parameters.
     pub(super) fn with_parts(&self, weights: W, emission: E) -> Self {
-        Mixture { weights, emission, exact: self.exact }
+        Mixture { weights, emission, exact: self.exact, memory: None, pseudo_count: self.pseudo_count }
     }
 
     /// The same mixture, with E-steps that leave nothing out (`true`) or set responsibilities below e⁻⁶⁰ to 0 (`false`, as every
@@ -188,7 +210,7 @@ impl<E: Emission + Unconstrained, W: Weights + Unconstrained> Unconstrained for 
     fn with_vector(&self, vector: &[f64]) -> Option<Self> {
         let (weights, emission) = vector.split_at_checked(self.weights.to_vector().len())?;
         let weights = self.weights.with_vector(weights)?;
-        Some(Mixture { weights, emission: self.emission.with_vector(emission)?, exact: self.exact, memory: None })
+        Some(self.with_parts(weights, self.emission.with_vector(emission)?))
     }
 }
 
@@ -361,7 +383,7 @@ impl<E: Emission, W: Weights> LatentModel for Mixture<E, W> {
     }
 
     fn m_step(&mut self, stats: &Self::Stats) -> Result<Health> {
-        self.weights.maximize(&stats.counts);
+        self.maximize_weights(&stats.counts);
         self.emission.maximize(&stats.emission)
     }
 
@@ -372,7 +394,7 @@ impl<E: Emission, W: Weights> LatentModel for Mixture<E, W> {
 
     fn m_step_block(&mut self, block: usize, stats: &Self::Stats) -> Result<Health> {
         let Some(of_emission) = block.checked_sub(1) else {
-            self.weights.maximize(&stats.counts);
+            self.maximize_weights(&stats.counts);
             return Ok(vec![ComponentHealth::default(); stats.counts.len()]);
         };
         self.emission.maximize_block(of_emission, &stats.emission)
@@ -387,20 +409,35 @@ impl<E: Emission, W: Weights> LatentModel for Mixture<E, W> {
         let (&k, rest) = parameters.split_first()?;
         let (weights, rest) = self.weights.with_parameters(k as usize, rest)?;
         let emission = self.emission.with_parameters(rest)?;
-        (emission.n_components() == weights.n_components()).then_some(Mixture {
-            weights,
-            emission,
-            exact: self.exact,
-            memory: None,
-        })
+        (emission.n_components() == weights.n_components()).then(|| self.with_parts(weights, emission))
     }
 
     fn log_prior(&self) -> f64 {
-        self.weights.log_prior() + self.emission.log_prior()
+        let k = self.weights.n_components();
+        let dirichlet = if self.pseudo_count > 0.0 {
+            self.pseudo_count * (0..k).map(|c| self.weights.log_weight(c) + (k as f64).ln()).sum::<f64>()
+        } else {
+            0.0
+        };
+        dirichlet + self.weights.log_prior() + self.emission.log_prior()
     }
 
     fn n_free_parameters(&self) -> usize {
         self.weights.n_free_parameters() + self.emission.n_free_parameters()
+    }
+
+    fn free_weights(&self) -> Option<(Vec<f64>, usize)> {
+        let weights = self.weights.replaced(self.weights.parameters())?.parameters();
+        Some((weights, self.emission.n_features()))
+    }
+
+    fn keep_components(&mut self, keep: &[usize], weights: Vec<f64>) {
+        if let Some(weights) = self.weights.replaced(weights) {
+            self.weights = weights;
+            if keep.len() < self.emission.n_components() {
+                self.emission.select_components(keep);
+            }
+        }
     }
 
     fn bound(&self, at: &Self, chunk: Chunk<'_>) -> Option<Bound> {
@@ -409,6 +446,15 @@ impl<E: Emission, W: Weights> LatentModel for Mixture<E, W> {
 }
 
 impl<E: Emission, W: Weights> Mixture<E, W> {
+    fn maximize_weights(&mut self, counts: &[f64]) {
+        if self.pseudo_count > 0.0 {
+            let counts: Vec<f64> = counts.iter().map(|n| n + self.pseudo_count).collect();
+            self.weights.maximize(&counts);
+        } else {
+            self.weights.maximize(counts);
+        }
+    }
+
     fn add_tile(
         &self,
         chunk: Chunk<'_>,

@@ -113,6 +113,13 @@ pub trait LatentModel: Clone + Send + Sync {
     /// Number of free parameters, for the information criteria.
     fn n_free_parameters(&self) -> usize;
 
+    /// The weights of components that may leave, and the number of columns of a row; `None` where a model has none that are free.
+    fn free_weights(&self) -> Option<(Vec<f64>, usize)> {
+        None
+    }
+    /// Keeps the given components, in the given order and with these weights, where [`LatentModel::free_weights`] are some.
+    fn keep_components(&mut self, _keep: &[usize], _weights: Vec<f64>) {}
+
     /// What a chunk adds to the lower bound of this model's log-likelihood that the posterior of another one, `at`, gives,
     /// and to the divergence of the two posteriors; `None` where the model does not say.
     fn bound(&self, _at: &Self, _chunk: Chunk<'_>) -> Option<Bound> {

@@ -22,6 +22,10 @@ pub trait Weights: Clone + Send + Sync {
     fn n_free_parameters(&self) -> usize {
         self.n_components() - 1
     }
+    /// These weights with others in their place, of any number; `None` where weights are not free numbers.
+    fn replaced(&self, _weights: Vec<f64>) -> Option<Self> {
+        None
+    }
     /// Every parameter, exactly.
     fn parameters(&self) -> Vec<f64>;
     /// Weights of `k` components from the first of these parameters, and the rest of the parameters; `None` where there
@@ -48,6 +52,10 @@ impl Weights for Vec<f64> {
         for (w, c) in self.iter_mut().zip(counts) {
             *w = c / total;
         }
+    }
+
+    fn replaced(&self, weights: Vec<f64>) -> Option<Self> {
+        Some(weights)
     }
 
     fn parameters(&self) -> Vec<f64> {

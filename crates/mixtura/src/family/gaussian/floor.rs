@@ -89,6 +89,11 @@ impl Floor {
         Floor { n_features: added.len(), added, ..Floor::none() }
     }
 
+    /// What the M-step adds at (i, j) to the covariance of data without spread in some direction.
+    pub(crate) fn fill(&self, i: usize, j: usize) -> f64 {
+        self.fill.get(at(i.max(j), i.min(j))).copied().unwrap_or(0.0)
+    }
+
     /// Number of directions in which the data have no spread.
     pub fn n_flat(&self) -> usize {
         self.n_flat

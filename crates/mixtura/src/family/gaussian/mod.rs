@@ -4,6 +4,7 @@
 //! one vector of variances per component (equal entries for `spherical`). The structure decides the M-step only, so a
 //! further structure (mclust's fourteen) is one more file beside `structure.rs`'s four rules.
 
+mod conjugate;
 mod density;
 mod derivatives;
 mod features;
@@ -13,17 +14,22 @@ mod regression;
 mod shared;
 mod structure;
 
+pub(crate) use conjugate::positive_definite;
 pub use density::Scratch;
 pub use floor::Floor;
 pub(crate) use regression::Regression;
 use structure::Part;
 pub use structure::Structure;
 
+use std::sync::Arc;
+
+use conjugate::Conjugate;
 use mixtura_kernels::Isa;
 use mixtura_kernels::cholesky::{at, factor, invert_lower, log_determinant, packed_len};
 use mixtura_kernels::gaussian::Whitening;
 use rand_distr::{Distribution, StandardNormal};
 
+use super::normal_wishart::Prior;
 use super::{Emission, Health};
 use crate::data::{Affine, Rows};
 use crate::error::{Error, Result};
@@ -50,6 +56,7 @@ pub struct Gaussian {
     covariances: Vec<f64>,
     factors: Factors,
     floor: Floor,
+    prior: Option<Arc<Conjugate>>,
 }
 
 /// What the E-step needs of the covariances, made once per M-step.
@@ -98,6 +105,7 @@ impl Gaussian {
             covariances: blocks,
             factors: Factors::default(),
             floor: Floor::none(),
+            prior: None,
         };
         bank.refactor()
             .map_err(|k| Error::Model(format!("the covariance of component {k} is not positive definite")))?;
@@ -120,6 +128,7 @@ impl Gaussian {
             covariances: one.repeat(blocks),
             factors: Factors::default(),
             floor,
+            prior: None,
         };
         bank.refactor().expect("the identity is positive definite");
         bank
@@ -129,6 +138,34 @@ impl Gaussian {
     pub fn with_floor(mut self, floor: Floor) -> Self {
         self.floor = floor;
         self
+    }
+
+    /// These components with a conjugate prior for later M-steps, which then end at the posterior mode (MAP EM); `None` takes it
+    /// away. Scales are covariances of the bank's columns; they may be singular only where a floor fills the direction.
+    ///
+    /// ```
+    /// use mixtura::family::gaussian::{Gaussian, Structure};
+    /// use mixtura::family::normal_wishart::Prior;
+    /// use mixtura::model::{LatentModel, Mixture};
+    /// let prior = Prior { mean: vec![0.0], mean_precision: 0.01, degrees_of_freedom: 3.0, scale: vec![1.0] };
+    /// let bank = Gaussian::new(Structure::Full, 1, vec![0.0], vec![1.0 / 6.0])?.with_prior(Some(&prior))?;
+    /// // At the prior's own mode, mean 0 and variance 1/(3 + 3), the log prior is 0.
+    /// assert!(Mixture::equal(bank).log_prior().abs() < 1e-15);
+    /// # Ok::<(), mixtura::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if the prior is not one of these columns, or is none: numbers not finite, a mean worth no row, too few degrees
+    /// of freedom, no covariance.
+    pub fn with_prior(mut self, prior: Option<&Prior>) -> Result<Self> {
+        let conjugate = prior.map(|p| Conjugate::new(self.structure, self.n_features, p)).transpose()?;
+        self.prior = conjugate.map(Arc::new);
+        Ok(self)
+    }
+
+    /// The prior of its M-steps.
+    pub fn prior(&self) -> Option<&Prior> {
+        self.prior.as_ref().map(|conjugate| &conjugate.prior)
     }
 
     /// The floor of its M-steps.
@@ -165,7 +202,7 @@ impl Gaussian {
         out
     }
 
-    /// The same distributions seen through a map of the columns: standardised to original (`forward = false`) or
+    /// The same distributions (neither floor nor prior) seen through a map of the columns: standardised to original (`forward = false`) or
     /// original to standardised (`true`).
     ///
     /// # Errors
@@ -187,7 +224,10 @@ impl Gaussian {
 
     /// The M-step for all parameters or some, and what the E-step needs of them.
     fn improve(&mut self, stats: &Moments, part: Part) -> Result<Health> {
-        let health = structure::maximize(self, stats, part);
+        let health = match self.prior.clone() {
+            Some(prior) => conjugate::maximize(self, &prior, stats),
+            None => structure::maximize(self, stats, part),
+        };
         self.refactor().map_err(|k| {
             Error::Degenerate(format!(
                 "the covariance of component {k} is not positive definite: set a covariance floor or leave out columns that depend on each other"
@@ -362,6 +402,9 @@ impl Emission for Gaussian {
     }
 
     fn maximize_block(&mut self, block: usize, stats: &Moments) -> Result<Health> {
+        if self.prior.is_some() {
+            return Err(Error::Usage("conditional M-steps know no prior: use em or squarem".into()));
+        }
         self.improve(stats, if block == 0 { Part::Means } else { Part::Covariances })
     }
 
@@ -405,6 +448,10 @@ impl Emission for Gaussian {
             self.covariances[k * len..][..len].copy_from_slice(from.block(j));
         }
         self.refactor().expect("components of a valid bank are valid");
+    }
+
+    fn log_prior(&self) -> f64 {
+        self.prior.as_ref().map_or(0.0, |prior| prior.log_density(self))
     }
 
     fn n_free_parameters(&self) -> usize {
