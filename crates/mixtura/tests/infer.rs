@@ -466,7 +466,19 @@ fn what_has_no_standard_errors_is_refused_in_a_sentence() {
     let flat: Vec<f64> = values.chunks(2).flat_map(|r| [r[0], 7.0]).collect();
     let sentence = of(&two, &Dense::new(flat, 2).unwrap());
     assert!(sentence.contains("no spread in 1 of 2 directions"), "{sentence}");
-    // A weight of 0, and one on its way there.
+    // Squares of variances, in units that 64-bit numbers do not square; 1e60 they do.
+    for (unit, word) in [(1e80, "too large"), (1e-80, "too small"), (1e60, "")] {
+        let cells: Vec<f64> = values.iter().map(|x| x * unit).collect();
+        let table = Dense::new(cells, 2).unwrap();
+        let two = mixtura::GaussianMixture::new(2).fit(&table).unwrap().model;
+        if word.is_empty() {
+            let errors = infer::gaussian_errors(&two, &table, &[], Method::Louis).unwrap();
+            assert!(errors.standard_errors().iter().all(|s| s.is_normal()));
+        } else {
+            assert!(of(&two, &table).contains(word), "{}", of(&two, &table));
+        }
+    }
+    // A weight of 0.
     let none = Mixture::new(vec![1.0, 0.0], bank(vec![3.0, -1.0, 6.0, -3.0], unit.repeat(2))).unwrap();
     let sentence = refused(infer::errors(&none, &table, Method::Louis));
     assert!(sentence.contains("the weight of component 1 is 0"), "{sentence}");
@@ -474,6 +486,11 @@ fn what_has_no_standard_errors_is_refused_in_a_sentence() {
     assert!(refused(infer::errors(&two, &three, Method::Louis)).contains("labelled component 2"));
     let narrow = Dense::new(values[..60].to_vec(), 3).unwrap();
     assert!(of(&two, &narrow).contains("the rows have 3 columns, the model has 2"));
+    // Variances of twice the data's and more: complete data would not have an optimum near.
+    let wide = Mixture::equal(bank(vec![0.0, 0.0, 6.0, -3.0], [4.0, 0.0, 0.0, 4.0].repeat(2)));
+    assert_eq!(Stationarity::of(&wide, &table).unwrap().kind, PointKind::NotStationary);
+    let sentence = refused(infer::errors(&wide, &table, Method::Louis));
+    assert!(sentence.contains("far from every optimum; iterate further"), "{sentence}");
     // A component so far out that no row has any responsibility left for it.
     let wild = Mixture::equal(bank(vec![-40.0, 0.0, 60.0, 0.0], unit.repeat(2)));
     let sentence = refused(infer::errors(&wild, &table, Method::Louis));

@@ -65,7 +65,14 @@ pub fn gaussian_errors(
     let made = errors(&standard, &prepared.data, method).map_err(|e| rename(e, &standard, columns))?;
     let affine = &prepared.data.affine;
     let scales = [vec![1.0; k - 1], bank.coordinate_scales(affine)].concat();
-    let covariance = (0..p * p).map(|n| made.covariance[n] * scales[n / p] * scales[n % p]).collect();
+    let covariance: Vec<f64> = (0..p * p).map(|n| made.covariance[n] * scales[n / p] * scales[n % p]).collect();
+    if let Some(i) = (0..p).find(|&i| !covariance[i * p + i].is_normal()) {
+        let name = &named(model, columns)[i];
+        return Err(Error::Data(format!(
+            "the squared standard error of {name} is too {} for a 64-bit number; divide or multiply the column by a power of ten and fit again",
+            if covariance[i * p + i] < 1.0 { "small" } else { "large" }
+        )));
+    }
     Ok(Errors { names: named(model, columns), estimates: model.coordinates(), covariance, ..made })
 }
 

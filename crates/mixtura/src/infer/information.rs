@@ -19,7 +19,7 @@ pub(super) struct Information {
     pub(super) gradient: Vec<f64>,
     /// Σ w s sᵀ of the log-likelihood.
     pub(super) outer: Vec<f64>,
-    /// Expected information of the complete data, with the curvature of the prior; diagonal 1.
+    /// Expected information of the complete data, with the curvature of the prior; diagonal 1. Positive definite near an optimum.
     pub(super) complete: Vec<f64>,
     /// The same less what is missing: minus the Hessian of the objective (Louis 1982).
     pub(super) observed: Vec<f64>,
@@ -59,14 +59,15 @@ impl Information {
             if !information.is_finite() {
                 return Err(edge(&names[i]));
             }
-            if information <= 0.0 {
+            if information == 0.0 {
                 return Err(Error::Data(format!(
                     "the data say nothing of {}: no row with a value there belongs to its component",
                     names[i]
                 )));
             }
         }
-        let scales: Vec<f64> = (0..p).map(|i| complete[at(i, i)].sqrt().recip()).collect();
+        // Far from an optimum the information of complete data may be negative.
+        let scales: Vec<f64> = (0..p).map(|i| complete[at(i, i)].abs().sqrt().recip()).collect();
         let scaled = |matrix: &[f64]| -> Vec<f64> {
             (0..p)
                 .flat_map(|i| (0..=i).map(move |j| (i, j)))
@@ -148,7 +149,7 @@ const PRIOR_STEP: f64 = 0.01;
 /// The steps with which to differentiate the log prior of a model; `None` if it is 0 all around, as maximum likelihood has it.
 fn prior_steps<M: Identified>(model: &M, complete: &[f64], weight: f64) -> Option<Vec<f64>> {
     let centre = model.coordinates();
-    let each = centre.iter().enumerate().map(|(i, x)| match PRIOR_STEP * (weight / complete[at(i, i)]).sqrt() {
+    let each = centre.iter().enumerate().map(|(i, x)| match PRIOR_STEP * (weight / complete[at(i, i)].abs()).sqrt() {
         h if h.is_finite() && h > 0.0 => h,
         _ => PRIOR_STEP * x.abs().max(f64::MIN_POSITIVE),
     });

@@ -77,12 +77,11 @@ impl Stationarity {
     pub(super) fn at<M: Identified>(info: &Information, model: &M, source: &dyn Source) -> Result<Self> {
         let p = info.coordinates.len();
         let (mut l, mut inverse) = (info.complete.clone(), vec![0.0; packed_len(p)]);
-        factor(&mut l, p).map_err(|i| {
-            Error::Data(format!(
-                "complete data would not determine {}: it follows from the parameters before it",
-                model.names()[i]
-            ))
-        })?;
+        // Complete data have a single optimum, around which their information is positive definite: elsewhere it is no metric.
+        let far = factor(&mut l, p).is_err();
+        if far {
+            (0..p).for_each(|i| (0..=i).for_each(|j| l[at(i, j)] = f64::from(u8::from(i == j))));
+        }
         invert_lower(&l, p, &mut inverse);
         // A = L⁻¹ O L⁻ᵀ and L⁻¹ g, C = L Lᵀ.
         let left = Mat::from_fn(p, p, |i, j| if j <= i { inverse[at(i, j)] } else { 0.0 });
@@ -110,12 +109,12 @@ impl Stationarity {
         let of = named.join(", ");
         let still = em <= STATIONARY && newton <= STATIONARY;
         let flat: Vec<usize> = (0..p).filter(|&e| values[e] <= FLAT).collect();
-        let (kind, detail) = if !still {
+        let (kind, detail) = if far {
+            (PointKind::NotStationary, "not stationary, and far from every optimum; iterate further".to_owned())
+        } else if !still {
             let nats = em.max(newton);
-            (
-                PointKind::NotStationary,
-                format!("not stationary: about {nats:.2e} nats remain to be gained; iterate further"),
-            )
+            let detail = format!("not stationary: about {nats:.2e} nats remain to be gained; iterate further");
+            (PointKind::NotStationary, detail)
         } else if smallest < -FLAT {
             let detail =
                 format!("a saddle: the gradient vanishes, but the objective rises along {of}; start anew elsewhere");
