@@ -41,6 +41,7 @@ class _FitOptions(TypedDict):
     reg_covar: float | None
     max_iter: int
     restarts: int | None
+    method: str | None
     seed: int
     every: int
     bound: bool
@@ -101,7 +102,7 @@ class _BayesianFit(_Fit):
     n_effective: int
 
 class _OwnOptions(TypedDict):
-    squarem: bool
+    method: str
     max_iter: int
     tolerance: float
     parameters: bool
@@ -119,7 +120,7 @@ class _OwnFit(TypedDict):
 
 class _SearchOptions(TypedDict):
     restarts: int
-    squarem: bool
+    method: str
     max_iter: int
     tolerance: float
     seed: int
@@ -249,6 +250,7 @@ def kmeans_nearest(x: _Rows, centers: _Floats, threads: int | None = None) -> ND
 def kmeans_distances(x: _Rows, centers: _Floats, threads: int | None = None) -> _Floats: ...
 def rows_fingerprint(x: _Rows, weights: _Floats | None = None, labels: NDArray[np.int32] | None = None) -> str: ...
 def table_columns(table: object) -> tuple[list[str], _Floats]: ...
+def methods() -> list[tuple[str, str]]: ...
 def lessons() -> str: ...
 def teach(
     lesson: str,

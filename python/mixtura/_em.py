@@ -115,7 +115,7 @@ class EM:
         n_init: int | None = None,
         max_iter: int = 1000,
         tol: float = 1e-3,
-        method: Literal["squarem", "em"] = "squarem",
+        method: Literal["squarem", "anderson", "em"] = "squarem",
         random_state: int | np.random.RandomState | None = None,
         trace: bool = False,
     ) -> Self:
@@ -132,8 +132,8 @@ class EM:
             Most iterations per run.
         tol : float
             Nats of the objective that may remain.
-        method : {"squarem", "em"}
-            Accelerated or plain EM.
+        method : {"squarem", "anderson", "em"}
+            Accelerated or plain EM; what other methods do to rows these data may not have.
         random_state : int, RandomState or None
             Seed of the starts.
         trace : bool
@@ -149,7 +149,7 @@ class EM:
             If a step does not do what it must. Exceptions of the steps themselves come out as they are, with a note;
             the model then has the parameters at which they arose.
         """
-        squarem = check_choice(self, "method", method, ("squarem", "em")) == "squarem"
+        method = check_choice(self, "method", method, ("squarem", "anderson", "em"))
         own = type(self).start is not EM.start
         runs = (_RUNS if own else 0) if n_init is None else check_integer(self, "n_init", n_init, 0)
         if runs > 0 and not own:
@@ -161,7 +161,7 @@ class EM:
         found = _core.fit_own(
             driver,
             max(runs, 1),
-            {"squarem": squarem, "max_iter": max_iter, "tolerance": tolerance, "parameters": bool(trace)},
+            {"method": method, "max_iter": max_iter, "tolerance": tolerance, "parameters": bool(trace)},
         )
         driver.install(found["state"])
         self.status_ = found["status"]

@@ -175,6 +175,7 @@ class MixtureFit(AnyMixture):
             "reg_covar": reg_covar,
             "max_iter": max_iter,
             "restarts": n_init,
+            "method": None,
             "seed": check_seed(self, self.random_state) if init == "auto" else 0,
             "every": every,
             "bound": bool(self.trace_bound),

@@ -14,7 +14,7 @@ from mixtura._fitted import FittedMixture
 from mixtura._fitting import InitParams, MixtureFit, Structure, Task
 from mixtura._progress import Listener
 from mixtura._select import STRUCTURES, Selection, choose
-from mixtura._validation import Floats
+from mixtura._validation import METHODS, Floats, check_choice
 
 
 class GaussianMixture(MixtureFit, FittedMixture):
@@ -45,6 +45,9 @@ class GaussianMixture(MixtureFit, FittedMixture):
         Inverse covariances in the shape of `covariances_`. With all three given, the fit starts there.
     responsibilities_init : array-like of shape (n_samples, n_components), optional
         Start from these responsibilities, in place of `init_params`.
+    method : str or None, default=None
+        How E- and M-steps alternate: a name of `mixtura.METHODS`. None: "squarem", or "em" where `tol` is a number,
+        `reg_covar` adds to variances or a warm start goes on.
     random_state : int, RandomState or None, default=None
         An int makes the fit repeatable.
     warm_start : bool, default=False
@@ -108,6 +111,7 @@ class GaussianMixture(MixtureFit, FittedMixture):
         means_init: ArrayLike | None = None,
         precisions_init: ArrayLike | None = None,
         responsibilities_init: ArrayLike | None = None,
+        method: str | None = None,
         random_state: Any = None,
         warm_start: bool = False,
         verbose: int | Literal["tqdm"] = 0,
@@ -126,6 +130,7 @@ class GaussianMixture(MixtureFit, FittedMixture):
         self.means_init = means_init
         self.precisions_init = precisions_init
         self.responsibilities_init = responsibilities_init
+        self.method = method
         self.random_state = random_state
         self.warm_start = warm_start
         self.verbose = verbose
@@ -139,6 +144,16 @@ class GaussianMixture(MixtureFit, FittedMixture):
             responsibilities = np.ascontiguousarray(responsibilities[task.kept])
         start = self._start(task, responsibilities)
         return _core.fit_gaussian(task.rows, task.options, start, task.weights, task.labels, listener)
+
+    def _options(self) -> _core._FitOptions:  # pyright: ignore[reportPrivateUsage]
+        options = super()._options()
+        if self.method is not None:
+            options["method"] = check_choice(self, "method", self.method, tuple(METHODS))
+            if self.tol is not None and self.method != "em":
+                raise ValueError(
+                    f"tol={self.tol} is a rule for iterations of plain EM: use tol=None with method={self.method!r}"
+                )
+        return options
 
     def _nats(self, total: float) -> float:
         return total

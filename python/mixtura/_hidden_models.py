@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,8 +30,8 @@ class BinomialMixture(TextbookModel):
     max_iter : int, default=1000
     tol : float, default=1e-6
         Nats of the log-likelihood that may remain.
-    method : {"squarem", "em"}, default="squarem"
-        Accelerated or plain EM.
+    method : str, default="squarem"
+        How E- and M-steps alternate: a name of `mixtura.METHODS`.
     random_state : int, RandomState or None, default=None
     n_jobs : int or None, default=None
         Threads; no bit depends on them.
@@ -66,7 +66,7 @@ class BinomialMixture(TextbookModel):
         n_init: int = 20,
         max_iter: int = 1000,
         tol: float = 1e-6,
-        method: Literal["squarem", "em"] = "squarem",
+        method: str = "squarem",
         random_state: Any = None,
         n_jobs: int | None = None,
     ) -> None:
@@ -76,7 +76,7 @@ class BinomialMixture(TextbookModel):
         self.n_init = n_init
         self.max_iter = max_iter
         self.tol = tol
-        self.method: Literal["squarem", "em"] = method
+        self.method = method
         self.random_state = random_state
         self.n_jobs = n_jobs
 
@@ -135,8 +135,8 @@ class BernoulliMixture(TextbookModel):
     max_iter : int, default=1000
     tol : float, default=1e-6
         Nats of the log-likelihood that may remain.
-    method : {"squarem", "em"}, default="squarem"
-        Accelerated or plain EM.
+    method : str, default="squarem"
+        How E- and M-steps alternate: a name of `mixtura.METHODS`.
     random_state : int, RandomState or None, default=None
     n_jobs : int or None, default=None
         Threads; no bit depends on them.
@@ -173,7 +173,7 @@ class BernoulliMixture(TextbookModel):
         n_init: int = 20,
         max_iter: int = 1000,
         tol: float = 1e-6,
-        method: Literal["squarem", "em"] = "squarem",
+        method: str = "squarem",
         random_state: Any = None,
         n_jobs: int | None = None,
     ) -> None:
@@ -181,7 +181,7 @@ class BernoulliMixture(TextbookModel):
         self.n_init = n_init
         self.max_iter = max_iter
         self.tol = tol
-        self.method: Literal["squarem", "em"] = method
+        self.method = method
         self.random_state = random_state
         self.n_jobs = n_jobs
 
@@ -223,8 +223,8 @@ class RegressionMixture(RegressorMixin, TextbookModel):
     max_iter : int, default=1000
     tol : float, default=1e-6
         Nats of the log-likelihood that may remain.
-    method : {"squarem", "em"}, default="squarem"
-        Accelerated or plain EM.
+    method : str, default="squarem"
+        How E- and M-steps alternate: a name of `mixtura.METHODS`.
     random_state : int, RandomState or None, default=None
     n_jobs : int or None, default=None
         Threads; no bit depends on them.
@@ -268,7 +268,7 @@ class RegressionMixture(RegressorMixin, TextbookModel):
         n_init: int = 20,
         max_iter: int = 1000,
         tol: float = 1e-6,
-        method: Literal["squarem", "em"] = "squarem",
+        method: str = "squarem",
         random_state: Any = None,
         n_jobs: int | None = None,
     ) -> None:
@@ -277,7 +277,7 @@ class RegressionMixture(RegressorMixin, TextbookModel):
         self.n_init = n_init
         self.max_iter = max_iter
         self.tol = tol
-        self.method: Literal["squarem", "em"] = method
+        self.method = method
         self.random_state = random_state
         self.n_jobs = n_jobs
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Sequence
 from math import erfc, sqrt
-from typing import Any, Literal, Self, cast
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from mixtura import _core
 from mixtura._validation import (
+    METHODS,
     Floats,
     check_choice,
     check_integer,
@@ -32,7 +33,7 @@ class TextbookModel(BaseEstimator):
     n_init: int
     max_iter: int
     tol: float
-    method: Literal["squarem", "em"]
+    method: str
     random_state: Any
     n_jobs: int | None
     status_: str
@@ -47,7 +48,7 @@ class TextbookModel(BaseEstimator):
         """Return the checked options; names of columns are for messages."""
         return {
             "restarts": check_integer(self, "n_init", self.n_init, 1),
-            "squarem": check_choice(self, "method", self.method, ("squarem", "em")) == "squarem",
+            "method": check_choice(self, "method", self.method, tuple(METHODS)),
             "max_iter": check_integer(self, "max_iter", self.max_iter, 1),
             "tolerance": check_real(self, "tol", self.tol),
             "seed": check_seed(self, self.random_state),
@@ -95,8 +96,8 @@ class GeneCounting(TextbookModel):
     max_iter : int, default=1000
     tol : float, default=1e-6
         Nats of the log-likelihood that may remain.
-    method : {"squarem", "em"}, default="squarem"
-        Accelerated or plain EM.
+    method : str, default="squarem"
+        How E- and M-steps alternate: a name of `mixtura.METHODS`.
     random_state : int, RandomState or None, default=None
     n_jobs : int or None, default=None
         Threads; no bit depends on them.
@@ -133,7 +134,7 @@ class GeneCounting(TextbookModel):
         n_init: int = 20,
         max_iter: int = 1000,
         tol: float = 1e-6,
-        method: Literal["squarem", "em"] = "squarem",
+        method: str = "squarem",
         random_state: Any = None,
         n_jobs: int | None = None,
     ) -> None:
@@ -141,7 +142,7 @@ class GeneCounting(TextbookModel):
         self.n_init = n_init
         self.max_iter = max_iter
         self.tol = tol
-        self.method: Literal["squarem", "em"] = method
+        self.method = method
         self.random_state = random_state
         self.n_jobs = n_jobs
 
@@ -184,14 +185,14 @@ class _Censored(TextbookModel):
         n_init: int = 20,
         max_iter: int = 1000,
         tol: float = 1e-6,
-        method: Literal["squarem", "em"] = "squarem",
+        method: str = "squarem",
         random_state: Any = None,
         n_jobs: int | None = None,
     ) -> None:
         self.n_init = n_init
         self.max_iter = max_iter
         self.tol = tol
-        self.method: Literal["squarem", "em"] = method
+        self.method = method
         self.random_state = random_state
         self.n_jobs = n_jobs
 
@@ -227,8 +228,8 @@ class CensoredNormal(_Censored):
     max_iter : int, default=1000
     tol : float, default=1e-6
         Nats of the log-likelihood that may remain.
-    method : {"squarem", "em"}, default="squarem"
-        Accelerated or plain EM.
+    method : str, default="squarem"
+        How E- and M-steps alternate: a name of `mixtura.METHODS`.
     random_state : int, RandomState or None, default=None
     n_jobs : int or None, default=None
         Threads; no bit depends on them.
@@ -267,8 +268,8 @@ class CensoredExtremeValue(_Censored):
     max_iter : int, default=1000
     tol : float, default=1e-6
         Nats of the log-likelihood that may remain.
-    method : {"squarem", "em"}, default="squarem"
-        Accelerated or plain EM.
+    method : str, default="squarem"
+        How E- and M-steps alternate: a name of `mixtura.METHODS`.
     random_state : int, RandomState or None, default=None
     n_jobs : int or None, default=None
         Threads; no bit depends on them.
@@ -304,8 +305,8 @@ class ProbitRegression(ClassifierMixin, TextbookModel):
     max_iter : int, default=1000
     tol : float, default=1e-6
         Nats of the log-likelihood that may remain.
-    method : {"squarem", "em"}, default="squarem"
-        Accelerated or plain EM.
+    method : str, default="squarem"
+        How E- and M-steps alternate: a name of `mixtura.METHODS`.
     random_state : int, RandomState or None, default=None
     n_jobs : int or None, default=None
         Threads; no bit depends on them.
@@ -342,14 +343,14 @@ class ProbitRegression(ClassifierMixin, TextbookModel):
         n_init: int = 20,
         max_iter: int = 1000,
         tol: float = 1e-6,
-        method: Literal["squarem", "em"] = "squarem",
+        method: str = "squarem",
         random_state: Any = None,
         n_jobs: int | None = None,
     ) -> None:
         self.n_init = n_init
         self.max_iter = max_iter
         self.tol = tol
-        self.method: Literal["squarem", "em"] = method
+        self.method = method
         self.random_state = random_state
         self.n_jobs = n_jobs
 

@@ -17,6 +17,9 @@ Floats: TypeAlias = NDArray[np.float64]
 Rows: TypeAlias = NDArray[np.float64] | NDArray[np.float32]
 Ints: TypeAlias = NDArray[np.int64]
 
+#: Names of the methods that alternate E- and M-steps, each with what it is.
+METHODS: dict[str, str] = dict(_core.methods())
+
 
 def refuse(estimator: object, name: str, value: object, wanted: str) -> InvalidParameterError:
     """Return the error for a parameter whose value makes no sense."""

@@ -160,8 +160,22 @@ pub(crate) fn collapse(text: &str) -> Result<Collapse, String> {
     named(text, &catalog::COLLAPSE)
 }
 
-pub(crate) fn method(text: &str) -> Result<Method, String> {
-    named(text, &catalog::METHODS)
+/// How E- and M-steps alternate.
+#[derive(Args, Debug)]
+pub(crate) struct Algorithm {
+    #[arg(long = "algorithm", value_name = "NAME", default_value = catalog::METHODS[0].0, value_parser = method, help = methods())]
+    pub(crate) method: Method,
+}
+
+fn method(text: &str) -> Result<Method, String> {
+    let pairs: Vec<(&str, Method)> = catalog::METHODS.iter().map(|m| (m.0, m.1)).collect();
+    named(text, &pairs)
+}
+
+/// The help of `--algorithm`.
+fn methods() -> String {
+    let lines: Vec<String> = catalog::METHODS.iter().map(|(name, _, about)| format!("{name}: {about}")).collect();
+    lines.join("; ")
 }
 
 /// The thing of that name in a list of the catalog.

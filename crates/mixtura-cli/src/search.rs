@@ -7,7 +7,7 @@ use std::time::Duration;
 use mixtura::data::{Audit, audit, rows_fingerprint, text_fingerprint};
 use mixtura::family::Emission;
 use mixtura::family::gaussian::Structure;
-use mixtura::fit::{Checkpoint, Collapse, Control, Criterion, Grid, Identity, Init, Method, Selection};
+use mixtura::fit::{Checkpoint, Collapse, Control, Criterion, Grid, Identity, Init, Selection};
 use mixtura::persist::{DataRecord, Record, SavedModel};
 use mixtura::{Error, GaussianMixture, Seed};
 use mixtura_io::{Table, read_tables};
@@ -60,11 +60,8 @@ pub(crate) struct Search {
     /// Add this to every variance, in the data's units squared, in place of the relative floor
     #[arg(long, value_name = "ABS")]
     reg_covar: Option<f64>,
-    /// squarem: EM with guarded extrapolation, the same optima in fewer passes; anderson: extrapolation from the
-    /// last few passes together; em: plain EM; stepwise: two passes of stepwise (online) EM first, for many rows or
-    /// a saved model that should follow new ones
-    #[arg(long, value_name = "NAME", default_value = "squarem", value_parser = flags::method)]
-    algorithm: Method,
+    #[command(flatten)]
+    algorithm: flags::Algorithm,
     /// Leave nothing out: otherwise the iterations take responsibilities below 9e-27 for 0, which saves time
     #[arg(long)]
     exact: bool,
@@ -212,7 +209,7 @@ impl Search {
             tolerance: self.tolerance,
             reg_covar: self.reg_covar,
             collapse: self.collapse,
-            method: self.algorithm,
+            method: self.algorithm.method,
             exact: self.exact,
             ..GaussianMixture::new(1)
         };

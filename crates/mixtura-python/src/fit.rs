@@ -32,6 +32,8 @@ pub(crate) struct Options {
     reg_covar: Option<f64>,
     max_iter: usize,
     restarts: Option<usize>,
+    /// A name of the catalog; `None` = what suits the stop rule.
+    method: Option<String>,
     pub(crate) seed: u64,
     /// Iterations between two lines of progress; 0 = none.
     every: usize,
@@ -76,6 +78,14 @@ impl Options {
         }
         if let Some(tolerance) = self.change {
             estimator.stop = Stop::Change { tolerance };
+        }
+        if let Some(name) = &self.method {
+            estimator.method = catalog::method(name)?;
+            // What plain EM gained says nothing of what another method gains.
+            if estimator.method != Method::Em {
+                estimator.history.clear();
+            }
+            return Ok(estimator);
         }
         // scikit-learn's rule and a continued run count iterations of plain EM; what is added to variances makes the
         // M-step no maximum of the objective, which an accelerator would climb.

@@ -25,8 +25,6 @@ mod _core {
     #[pymodule_export]
     use crate::kmeans::{fit_kmeans, kmeans_distances, kmeans_nearest};
     #[pymodule_export]
-    use crate::main_from;
-    #[pymodule_export]
     use crate::model::Mixture;
     #[pymodule_export]
     use crate::models::{fit_bernoulli, fit_binomial, fit_censored, fit_genes, fit_linear, fit_probit};
@@ -36,6 +34,14 @@ mod _core {
     use crate::select::select;
     #[pymodule_export]
     use crate::teach::{lessons, teach};
+    #[pymodule_export]
+    use crate::{main_from, methods};
+}
+
+/// Names of the methods that alternate E and M, the default first, each with what it is.
+#[pyfunction]
+fn methods() -> Vec<(&'static str, &'static str)> {
+    mixtura::catalog::METHODS.iter().map(|(name, _, about)| (*name, *about)).collect()
 }
 
 /// Runs the `mixtura` command with these arguments, the program's name first; returns the exit code.

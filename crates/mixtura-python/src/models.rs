@@ -5,7 +5,7 @@ use mixtura::fit::{Certificate, Control, ModelOptions, Status, Trace};
 use mixtura::model::censored::Sample;
 use mixtura::model::genetics::GeneTable;
 use mixtura::model::probit;
-use mixtura::{Result, Seed};
+use mixtura::{Result, Seed, catalog};
 use numpy::{IntoPyArray, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -18,7 +18,7 @@ use crate::run::{refusal, run};
 #[pyo3(from_item_all)]
 pub(crate) struct Options {
     restarts: usize,
-    squarem: bool,
+    method: String,
     max_iter: usize,
     tolerance: f64,
     seed: u64,
@@ -35,7 +35,8 @@ impl Options {
         work: impl FnOnce(&Search, Control<'_>) -> Result<TextbookFit<M>> + Send,
     ) -> PyResult<TextbookFit<M>> {
         let limits = ModelOptions { max_iter: self.max_iter, tolerance: self.tolerance };
-        let search = Search { restarts: self.restarts, seed: Seed::new(self.seed), accelerated: self.squarem, limits };
+        let method = catalog::method(&self.method).map_err(refusal)?;
+        let search = Search { restarts: self.restarts, seed: Seed::new(self.seed), method, limits };
         run(py, self.threads, None, |world| {
             work(&search, Control { interrupt: Some(world.interrupt), ..Control::default() })
         })?

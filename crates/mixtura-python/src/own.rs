@@ -3,10 +3,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mixtura::algorithm::{Batch, Squarem};
 use mixtura::fit::{Control, ModelOptions, Record, fit_em};
-use mixtura::model::{Em, Posterior, Unconstrained};
-use mixtura::{Error, Result};
+use mixtura::model::{Em, Unconstrained};
+use mixtura::{Error, Result, Seed, catalog};
 use numpy::{IntoPyArray, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -19,7 +18,7 @@ use crate::run::refusal;
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 pub(crate) struct Options {
-    squarem: bool,
+    method: String,
     max_iter: usize,
     tolerance: f64,
     parameters: bool,
@@ -132,11 +131,8 @@ pub(crate) fn fit_own<'py>(
     let limits = ModelOptions { max_iter: options.max_iter, tolerance: options.tolerance };
     let record = Record { parameters: options.parameters, ..Record::default() };
     let control = Control { record, ..Control::default() };
-    let fit = if options.squarem {
-        fit_em(starts, &(), Squarem::default, limits, control)
-    } else {
-        fit_em(starts, &(), || Batch(Posterior::Soft), limits, control)
-    };
+    let method = catalog::method(&options.method).map_err(refusal)?;
+    let fit = fit_em(starts, &(), || method.algorithm(Seed::new(0)), limits, control);
     if let Some(error) = author.raised.lock().unwrap_or_else(PoisonError::into_inner).take() {
         return Err(error);
     }

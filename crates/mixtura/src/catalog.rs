@@ -23,9 +23,28 @@ pub fn structure(name: &str) -> Result<Structure> {
 pub const COLLAPSE: [(&str, Collapse); 4] =
     [("floor", Collapse::Floor), ("reset", Collapse::Reset), ("drop", Collapse::Drop), ("refuse", Collapse::Refuse)];
 
-/// The methods of the long runs and their names.
-pub const METHODS: [(&str, Method); 4] =
-    [("squarem", Method::Squarem), ("anderson", Method::Anderson), ("em", Method::Em), ("stepwise", Method::Stepwise)];
+/// The methods of the long runs: name, method, and what it is in one line. The first is the default.
+pub const METHODS: &[(&str, Method, &str)] = &[
+    ("squarem", Method::Squarem, "EM with guarded extrapolation: the same optima in fewer passes"),
+    ("anderson", Method::Anderson, "guarded extrapolation from the last few passes together"),
+    ("em", Method::Em, "plain EM"),
+    (
+        "stepwise",
+        Method::Stepwise,
+        "two passes of stepwise (online) EM, then squarem: many rows, or a saved model and new rows",
+    ),
+];
+
+/// The method of a name.
+///
+/// # Errors
+/// If there is none, with the names there are.
+pub fn method(name: &str) -> Result<Method> {
+    METHODS.iter().find(|m| m.0 == name).map(|m| m.1).ok_or_else(|| {
+        let names: Vec<&str> = METHODS.iter().map(|m| m.0).collect();
+        Error::Usage(format!("there is no method '{name}': use one of {}", names.join(", ")))
+    })
+}
 
 /// The names of the priors of mixing weights (scikit-learn's).
 pub const WEIGHT_PRIORS: [&str; 2] = ["dirichlet_process", "dirichlet_distribution"];

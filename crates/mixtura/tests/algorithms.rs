@@ -35,7 +35,8 @@ fn fit(structure: Structure, method: Method) -> Fit<Mixture<Gaussian>> {
 
 #[test]
 fn every_method_reaches_what_em_reaches_in_fewer_passes() {
-    for (structure, (name, method)) in Structure::ALL.into_iter().flat_map(|s| METHODS.map(|m| (s, m))) {
+    for (structure, &(name, method, _)) in Structure::ALL.into_iter().flat_map(|s| METHODS.iter().map(move |m| (s, m)))
+    {
         if method == Method::Em {
             continue;
         }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::failure::{Failure, INTERRUPTED};
-use crate::flags::{Input, Threads};
+use crate::flags::{Algorithm, Input, Threads};
 use crate::progress::Bar;
 use crate::rows_out::count;
 use crate::{data, interrupt, output};
@@ -67,9 +67,8 @@ struct Common {
     /// Stop when fewer nats of total log-likelihood than this remain to be gained
     #[arg(long, value_name = "NATS", default_value_t = 1e-6)]
     tolerance: f64,
-    /// squarem: EM with guarded extrapolation; em: plain EM
-    #[arg(long, value_name = "NAME", default_value = "squarem", value_parser = ["squarem", "em"])]
-    algorithm: String,
+    #[command(flatten)]
+    algorithm: Algorithm,
     /// Seed of all randomness
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -138,7 +137,7 @@ impl Common {
         let search = Search {
             restarts: self.restarts,
             seed: Seed::new(self.seed),
-            accelerated: self.algorithm == "squarem",
+            method: self.algorithm.method,
             limits: ModelOptions { max_iter: self.max_iter, tolerance: self.tolerance },
         };
         let found = work(&search, control);

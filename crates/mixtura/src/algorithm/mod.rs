@@ -65,3 +65,21 @@ pub trait Algorithm<M: LatentModel> {
     /// Called once after the last step: leaves in `model` parameters that are safe to return.
     fn settle(&mut self, _model: &mut M) {}
 }
+
+impl<M: LatentModel, A: Algorithm<M> + ?Sized> Algorithm<M> for Box<A> {
+    fn step(&mut self, model: &mut M, engine: &mut dyn Engine<M>) -> Result<Step> {
+        (**self).step(model, engine)
+    }
+
+    fn state(&self) -> Option<Vec<Vec<f64>>> {
+        (**self).state()
+    }
+
+    fn restore(&mut self, model: &M, state: &[Vec<f64>]) -> bool {
+        (**self).restore(model, state)
+    }
+
+    fn settle(&mut self, model: &mut M) {
+        (**self).settle(model);
+    }
+}

@@ -76,7 +76,12 @@ impl<M: LatentModel + Unconstrained> Stepwise<M> {
         if !(alpha > 0.5 && alpha <= 1.0) {
             return Err(Error::Usage(format!("the step size exponent is {alpha}: use a number above 0.5, at most 1")));
         }
-        Ok(Stepwise { alpha, seed, passes: 0, updates: 0, running: None, left: Vec::new() })
+        Ok(Stepwise { alpha, ..Stepwise::usual(seed) })
+    }
+
+    /// Step sizes with the default α, [`ALPHA`].
+    pub fn usual(seed: Seed) -> Self {
+        Stepwise { alpha: ALPHA, seed, passes: 0, updates: 0, running: None, left: Vec::new() }
     }
 
     /// Moves the running statistics towards those of a batch, by η of the way; `batch` becomes the new ones.

@@ -6,10 +6,9 @@ use rand::RngExt;
 use rayon::prelude::*;
 
 use super::certificate::{certify, order, place};
-use super::prepare::{BATCHES, Prepared, RESETS, STARTS};
+use super::prepare::{METHOD, Prepared, RESETS, STARTS};
 use super::race::{DEFAULT_FIELD, RaceOptions, assigned, given, race};
-use super::{Control, Fit, Progress, Run, RunOptions, Status, StatusKind, Stop, StopRule, run_until};
-use crate::algorithm::{ALPHA, Algorithm, Anderson, Batch, Squarem, Stepwise, StepwiseFirst};
+use super::{Control, Fit, Method, Progress, Run, RunOptions, Status, StatusKind, Stop, StopRule, run_until};
 use crate::data::{Affine, Source};
 use crate::engine::Threads;
 use crate::error::{Error, Result};
@@ -17,7 +16,7 @@ use crate::family::gaussian::{Floor, Gaussian, Structure};
 use crate::family::{Emission, Health};
 use crate::init::{Space, Start};
 use crate::model::kmeans::{only_distinct, pick};
-use crate::model::{LatentModel, Mixture, Posterior};
+use crate::model::{LatentModel, Mixture};
 use crate::seed::Seed;
 use crate::stats::Layout;
 
@@ -108,22 +107,6 @@ pub enum Collapse {
     Refuse,
 }
 
-/// How E- and M-steps alternate in the long runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// Plain EM.
-    Em,
-    /// Guarded squared extrapolation: the same optima in fewer E-steps.
-    Squarem,
-    /// Guarded Anderson acceleration: extrapolation from the last few iterations together.
-    Anderson,
-    /// A few passes of stepwise EM, then as `Squarem`: for many rows and starts that are far off, and for a saved model that
-    /// should follow new rows.
-    Stepwise,
-}
-
-/// Passes of stepwise EM before SQUAREM takes over: later ones gain less than SQUAREM does.
-const STEPWISE_PASSES: usize = 2;
 /// Resets per run: a model that goes on collapsing has too many components.
 const MOST_RESETS: usize = 10;
 
@@ -475,22 +458,14 @@ impl GaussianMixture {
             }
         };
         let options = RunOptions { max_iter: self.max_iter, tolerance: self.tolerance, scale: data.scale_of_sums() };
-        let algorithm: &mut dyn Algorithm<Mixture<Gaussian>> = match self.method {
-            Method::Em => &mut Batch(Posterior::Soft),
-            Method::Squarem => &mut Squarem::default(),
-            Method::Anderson => &mut Anderson::default(),
-            Method::Stepwise => {
-                let passes = Stepwise::new(ALPHA, self.seed.child(BATCHES).child(r as u64))?;
-                &mut StepwiseFirst::new(passes, STEPWISE_PASSES)
-            }
-        };
+        let mut algorithm = self.method.algorithm(self.seed.child(METHOD).child(r as u64));
         let control = Control { run: r, ..control.within(&format!("run {r}")) };
         let jacobian = data.data.log_jacobian();
         let history: Vec<f64> = self.history.iter().map(|objective| objective - jacobian).collect();
         let stop = StopRule { stop: self.stop, history: &history };
         // A start that was given has the setting of whoever made it.
         let start = start.with_exact(self.exact);
-        run_until(stop, start, &mut Threads::new(&data.data), algorithm, options, control, &mut policy)
+        run_until(stop, start, &mut Threads::new(&data.data), &mut algorithm, options, control, &mut policy)
     }
 
     /// One component at a row (missing cells at the reference mean) with the data's covariance shrunk to a K-th of its volume.

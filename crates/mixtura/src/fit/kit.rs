@@ -150,5 +150,5 @@ pub fn fit_em<M: Em, A: Algorithm<Kit<M>>>(
     let starts = starts.into_iter().zip(0..).map(|(model, run)| Kit { model, run, iterations: 0, jumped: false });
     // The number of terms behind an author's sums is unknown: the size of the objective stands for it.
     let control = Control { checkpoint: None, ..control };
-    Ok(fit_with(starts.collect(), &mut Alone(data), algorithm, (options, 1.0), control)?.map(|kit| kit.model))
+    Ok(fit_with(starts.collect(), &mut Alone(data), |_| algorithm(), (options, 1.0), control)?.map(|kit| kit.model))
 }

@@ -78,15 +78,15 @@ pub fn fit_model<M: LatentModel, A: Algorithm<M>>(
     control: Control<'_>,
 ) -> Result<ModelFit<M>> {
     let scale = (source.n_rows() * source.n_features()) as f64;
-    fit_with(starts, &mut Threads::new(source), algorithm, (options, scale), control)
+    fit_with(starts, &mut Threads::new(source), |_| algorithm(), (options, scale), control)
 }
 
-/// As [`fit_model`], with any engine; `scale` is that of [`RunOptions`]. Runs go one after the other: what is parallel is the
+/// As [`fit_model`], with any engine; `algorithm` gets the number of the run, `scale` is that of [`RunOptions`]. Runs go one after the other: what is parallel is the
 /// engine.
 pub(super) fn fit_with<M: LatentModel, A: Algorithm<M>>(
     starts: Vec<M>,
     engine: &mut dyn Engine<M>,
-    algorithm: impl Fn() -> A,
+    algorithm: impl Fn(usize) -> A,
     (options, scale): (ModelOptions, f64),
     control: Control<'_>,
 ) -> Result<ModelFit<M>> {
@@ -99,7 +99,7 @@ pub(super) fn fit_with<M: LatentModel, A: Algorithm<M>>(
     for (r, start) in starts.into_iter().enumerate() {
         let here = Control { run: r, ..control.within(&format!("run {r}")) };
         let limits = RunOptions { max_iter: options.max_iter, tolerance: options.tolerance, scale };
-        let run = run(start, engine, &mut algorithm(), limits, here, &mut |_, _, _| Ok(false))?;
+        let run = run(start, engine, &mut algorithm(r), limits, here, &mut |_, _, _| Ok(false))?;
         let stopped = run.status.kind == StatusKind::Stopped;
         // A run that was cut short says nothing of where it would have ended, unless it is the only one.
         if !stopped || (all.is_empty() && run.iterations > 0) {

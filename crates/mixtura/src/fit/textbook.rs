@@ -1,8 +1,10 @@
 //! The textbook models, each in one call: checked rows in, the best of several runs out, in the data's own units.
 
-use super::{Control, ModelFit, ModelOptions, fit_model};
-use crate::algorithm::{Batch, Squarem};
+use super::model::fit_with;
+use super::prepare::METHOD;
+use super::{Control, Method, ModelFit, ModelOptions};
 use crate::data::{Source, for_each_row};
+use crate::engine::Threads;
 use crate::error::{Error, Result};
 use crate::family::Emission;
 use crate::family::bernoulli::Bernoulli;
@@ -12,7 +14,7 @@ use crate::init;
 use crate::model::censored::{CensoredExtremeValue, CensoredNormal, Sample};
 use crate::model::genetics::GeneTable;
 use crate::model::probit::{Probit, Responses};
-use crate::model::{FixedWeights, HiddenMultinomial, LatentModel, Mixture, Posterior, Unconstrained};
+use crate::model::{FixedWeights, HiddenMultinomial, LatentModel, Mixture, Unconstrained};
 use crate::seed::Seed;
 
 /// Restarts beyond which a search is a mistake.
@@ -25,8 +27,8 @@ pub struct Search {
     pub restarts: usize,
     /// Of all starts.
     pub seed: Seed,
-    /// SQUAREM, or plain EM.
-    pub accelerated: bool,
+    /// How E- and M-steps alternate.
+    pub method: Method,
     /// When a run ends.
     pub limits: ModelOptions,
 }
@@ -35,7 +37,7 @@ pub struct Search {
 impl Default for Search {
     fn default() -> Self {
         let limits = ModelOptions { tolerance: 1e-6, ..ModelOptions::default() };
-        Search { restarts: 20, seed: Seed::new(0), accelerated: true, limits }
+        Search { restarts: 20, seed: Seed::new(0), method: Method::Squarem, limits }
     }
 }
 
@@ -90,11 +92,11 @@ fn climb<M: LatentModel + Unconstrained>(
         return Err(Error::Usage(format!("{} restarts: use 1 to {MOST_RESTARTS}", search.restarts)));
     }
     let starts: Vec<M> = (0..search.restarts).map(|r| start(r, search.seed.child(r as u64))).collect::<Result<_>>()?;
-    let fit = if search.accelerated {
-        fit_model(starts, source, Squarem::default, search.limits, control)?
-    } else {
-        fit_model(starts, source, || Batch(Posterior::Soft), search.limits, control)?
-    };
+    let scale = (source.n_rows() * source.n_features()) as f64;
+    // Starts have the numbers below the limit of restarts.
+    let root = search.seed.child(MOST_RESTARTS as u64 + METHOD);
+    let algorithm = |run| search.method.algorithm(root.child(run as u64));
+    let fit = fit_with(starts, &mut Threads::new(source), algorithm, (search.limits, scale), control)?;
     let (mut n_rows, mut total_weight) = (0, 0.0);
     for_each_row(source, |_, _, w, _| (n_rows, total_weight) = (n_rows + 1, total_weight + w))?;
     Ok(TextbookFit { n_free_parameters: fit.model.n_free_parameters(), fit, n_rows, total_weight })
@@ -128,7 +130,7 @@ fn ordered<E: Emission>(mut model: Mixture<E>, key: impl Fn(&E, usize) -> Vec<f6
 /// ```
 ///
 /// # Errors
-/// What [`Binomial::check`] refuses, rows that all miss a cell or have no flips, and as [`fit_model`].
+/// What [`Binomial::check`] refuses, rows that all miss a cell or have no flips, and as [`super::fit_model`].
 pub fn binomial(
     source: &dyn Source,
     flips: Option<u32>,
@@ -163,7 +165,7 @@ pub fn binomial(
 /// K products of yes/no probabilities (latent classes): cells are 0, 1 or missing. Components come by weight, largest first.
 ///
 /// # Errors
-/// What [`Bernoulli::check`] refuses, and as [`fit_model`].
+/// What [`Bernoulli::check`] refuses, and as [`super::fit_model`].
 pub fn bernoulli(
     source: &dyn Source,
     k: usize,
@@ -179,7 +181,7 @@ pub fn bernoulli(
 /// K regressions of the last column on the others. Components come by weight, largest first, then by coefficients.
 ///
 /// # Errors
-/// What [`Prepared::new`] refuses, and as [`fit_model`].
+/// What [`Prepared::new`] refuses, and as [`super::fit_model`].
 pub fn linear(
     source: &dyn Source,
     k: usize,
@@ -201,7 +203,7 @@ pub fn linear(
 /// coefficient.
 ///
 /// # Errors
-/// As [`fit_model`].
+/// As [`super::fit_model`].
 pub fn genes(table: &GeneTable, search: &Search, control: Control<'_>) -> Result<TextbookFit<HiddenMultinomial>> {
     let start = |r, seed| Ok(if r == 0 { table.start() } else { table.random_start(seed) });
     climb(start, &table.rows()?, search, control)
@@ -210,7 +212,7 @@ pub fn genes(table: &GeneTable, search: &Search, control: Control<'_>) -> Result
 /// A normal distribution of censored values.
 ///
 /// # Errors
-/// As [`fit_model`].
+/// As [`super::fit_model`].
 pub fn censored_normal(sample: &Sample, search: &Search, control: Control<'_>) -> Result<TextbookFit<CensoredNormal>> {
     let start =
         |r, seed| Ok(if r == 0 { CensoredNormal::start(sample) } else { CensoredNormal::random_start(sample, seed) });
@@ -220,7 +222,7 @@ pub fn censored_normal(sample: &Sample, search: &Search, control: Control<'_>) -
 /// A smallest-extreme-value distribution of censored values.
 ///
 /// # Errors
-/// As [`fit_model`].
+/// As [`super::fit_model`].
 pub fn censored_extreme_value(
     sample: &Sample,
     search: &Search,
@@ -235,7 +237,7 @@ pub fn censored_extreme_value(
 /// Probit regression of checked responses.
 ///
 /// # Errors
-/// As [`fit_model`].
+/// As [`super::fit_model`].
 pub fn probit(data: &Responses<'_>, search: &Search, control: Control<'_>) -> Result<TextbookFit<Probit>> {
     let start = |r, seed| Ok(if r == 0 { Probit::start(data) } else { Probit::random_start(data, seed) });
     Ok(climb(start, data.rows(), search, control)?.map(0.0, |m| m.in_units(data)))
