@@ -33,6 +33,11 @@ pub const METHODS: &[(&str, Method, &str)] = &[
         Method::Stepwise,
         "two passes of stepwise (online) EM, then squarem: many rows, or a saved model and new rows",
     ),
+    ("incremental", Method::Incremental, "five passes of incremental EM, then squarem: many rows"),
+    ("sparse", Method::Sparse, "twenty iterations of sparse EM, then squarem: mixtures of many components"),
+    ("generalized", Method::Generalized, "EM with M-steps that go half of the way: a damper, slower than EM"),
+    ("ecm", Method::Ecm, "conditional M-steps, an E-step before each"),
+    ("ecme", Method::Ecme, "as ecm, with the weights at the maximum of the likelihood itself"),
 ];
 
 /// The method of a name.

@@ -33,6 +33,9 @@ fn fit(structure: Structure, method: Method) -> Fit<Mixture<Gaussian>> {
     options.fit(&Dense::new(rows(), 2).unwrap()).unwrap()
 }
 
+/// Methods that are no accelerators, or begin with twenty iterations that are none.
+const SLOW: [Method; 4] = [Method::Sparse, Method::Generalized, Method::Ecm, Method::Ecme];
+
 #[test]
 fn every_method_reaches_what_em_reaches_in_fewer_passes() {
     for (structure, &(name, method, _)) in Structure::ALL.into_iter().flat_map(|s| METHODS.iter().map(move |m| (s, m)))
@@ -53,7 +56,14 @@ fn every_method_reaches_what_em_reaches_in_fewer_passes() {
             fast.log_likelihood,
             em.log_likelihood
         );
-        assert!(fast.iterations * 2 < em.iterations, "{name}: {} passes against {}", fast.iterations, em.iterations);
+        if !SLOW.contains(&method) {
+            assert!(
+                fast.iterations * 2 < em.iterations,
+                "{name}: {} passes against {}",
+                fast.iterations,
+                em.iterations
+            );
+        }
         println!("{name}: {} passes against {} of plain EM", fast.iterations, em.iterations);
     }
 }

@@ -14,7 +14,9 @@
 //! A later pass has no log-likelihood of its own: each block is scored by the parameters of its moment. What is reported is the sum
 //! of these scores, marked [`Remaining::Incomparable`], unless the parameters stayed the same up to the last block.
 //!
-//! Blocks are consecutive chunks, the same in every pass; their order is drawn anew.
+//! Blocks are consecutive chunks, the same in every pass; their order is drawn anew. Statistics in use are then 7/12 of a pass old on average,
+//! where EM's are a whole one: near an optimum that is 12/7 times fewer passes (in one fixed order 2 times, as Gauss–Seidel's iteration has
+//! the square of Jacobi's rate, but then the order of the rows has a say in where a run ends).
 
 use rand::seq::SliceRandom;
 

@@ -6,6 +6,8 @@ mod ecm;
 mod ecme;
 mod generalized;
 mod incremental;
+mod polished;
+mod sparse;
 mod squarem;
 mod stepwise;
 
@@ -15,8 +17,10 @@ pub use ecm::Ecm;
 pub use ecme::Ecme;
 pub use generalized::Generalized;
 pub use incremental::Incremental;
+pub use polished::Polished;
+pub use sparse::Sparse;
 pub use squarem::Squarem;
-pub use stepwise::{ALPHA, Stepwise, StepwiseFirst};
+pub use stepwise::{ALPHA, Stepwise};
 
 use crate::engine::Engine;
 use crate::error::Result;

@@ -51,6 +51,10 @@ pub trait Emission: Clone + Send + Sync {
     /// `None` is as before the first call: every one is what it is.
     fn neglect(&self, _scratch: &mut Self::Scratch, _log_weights_and_lowest: Option<(&[f64], f64)>) {}
 
+    /// From here on the log-densities of components that are not marked (K marks) may be anything, and need not be computed;
+    /// `None` is as before the first call: every one counts.
+    fn restrict(&self, _scratch: &mut Self::Scratch, _marked: Option<&[bool]>) {}
+
     /// log p(x | k) of the observed cells of every row of a tile, for every component.
     fn log_density(&self, rows: Rows<'_>, scratch: &mut Self::Scratch, out: &mut [f64]);
 
@@ -65,7 +69,7 @@ pub trait Emission: Clone + Send + Sync {
     /// If no valid parameters exist.
     fn maximize(&mut self, stats: &Self::Stats) -> Result<Health>;
 
-    /// Number of blocks of parameters, at least 1, that together are all of them.
+    /// Number of blocks of parameters that together are all of them.
     fn n_blocks(&self) -> usize {
         1
     }

@@ -1,5 +1,11 @@
 //! A finite mixture: mixing weights, or a posterior of them, over a bank of component distributions.
 
+mod plausible;
+
+pub use plausible::Plausible;
+
+use std::sync::Arc;
+
 use mixtura_kernels::exp::LOWEST;
 use mixtura_kernels::{
     Aligned, Isa, TILE,
@@ -25,6 +31,8 @@ pub struct Mixture<E, W = Vec<f64>> {
     emission: E,
     /// Whether E-steps keep what [`NEGLIGIBLE`] would leave out.
     exact: bool,
+    /// What sparse EM knows of the rows, during its E-steps.
+    memory: Option<Arc<Plausible>>,
 }
 
 /// In an E-step, unless it is to be exact, a responsibility below exp of this is 0, and the M-step passes the row over. The log-likelihood of a row errs by
@@ -72,13 +80,13 @@ impl<E: Emission> Mixture<E> {
             )));
         }
         normalise(&mut weights)?;
-        Ok(Mixture { weights, emission, exact: false })
+        Ok(Mixture { weights, emission, exact: false, memory: None })
     }
 
     /// Equal weights over a bank.
     pub fn equal(emission: E) -> Self {
         let k = emission.n_components();
-        Mixture { weights: vec![1.0 / k as f64; k], emission, exact: false }
+        Mixture { weights: vec![1.0 / k as f64; k], emission, exact: false, memory: None }
     }
 
     /// Mixing weights, one per component.
@@ -121,13 +129,13 @@ impl<E: Emission, W: Weights> Mixture<E, W> {
         if w != k {
             return Err(Error::Model(format!("{w} weights are given for {k} components")));
         }
-        Ok(Mixture { weights, emission, exact: false })
+        Ok(Mixture { weights, emission, exact: false, memory: None })
     }
 
     /// A mixture of parts that belong together.
     pub(crate) fn from_parts(weights: W, emission: E) -> Self {
         assert_eq!(emission.n_components(), weights.n_components());
-        Mixture { weights, emission, exact: false }
+        Mixture { weights, emission, exact: false, memory: None }
     }
 
     /// The same mixture, with E-steps that leave nothing out (`true`) or set responsibilities below e⁻⁶⁰ to 0 (`false`, as every
@@ -175,7 +183,7 @@ impl<E: Emission + Unconstrained, W: Weights + Unconstrained> Unconstrained for 
     fn with_vector(&self, vector: &[f64]) -> Option<Self> {
         let (weights, emission) = vector.split_at_checked(self.weights.to_vector().len())?;
         let weights = self.weights.with_vector(weights)?;
-        Some(Mixture { weights, emission: self.emission.with_vector(emission)?, exact: self.exact })
+        Some(Mixture { weights, emission: self.emission.with_vector(emission)?, exact: self.exact, memory: None })
     }
 }
 
@@ -218,6 +226,18 @@ impl<E: Emission> MixtureScratch<E> {
             (0..weights.n_components()).for_each(|k| self.resp[k * TILE + t] = weights.weight(k));
         }
         f64::NEG_INFINITY
+    }
+
+    /// Rules out every component but the known one.
+    fn know(&mut self, chunk: Chunk<'_>, from: usize, n: usize, k: usize) -> Result<()> {
+        if chunk.labels.is_some() {
+            for t in 0..n {
+                let Some(known) = chunk.label(from + t) else { continue };
+                check_label(known, k)?;
+                (0..k).filter(|c| *c != known).for_each(|c| self.resp[c * TILE + t] = f64::NEG_INFINITY);
+            }
+        }
+        Ok(())
     }
 
     fn harden(&mut self, n: usize, k: usize) {
@@ -267,6 +287,9 @@ impl<E: Emission, W: Weights> LatentModel for Mixture<E, W> {
         scratch: &mut Self::Scratch,
         out: &mut Expectation<Self::Stats>,
     ) -> Result<()> {
+        if let Some(memory) = &self.memory {
+            return self.sparse_e_step(memory, chunk, scratch, out);
+        }
         let k = self.weights.n_components();
         let lowest = if self.exact { LOWEST } else { NEGLIGIBLE };
         // A known component counts, however small its density.
@@ -275,13 +298,7 @@ impl<E: Emission, W: Weights> LatentModel for Mixture<E, W> {
         for (from, to) in tiles(chunk.rows.n_rows()) {
             let n = to - from;
             self.log_density(chunk, from, to, scratch);
-            if chunk.labels.is_some() {
-                for t in 0..n {
-                    let Some(known) = chunk.label(from + t) else { continue };
-                    check_label(known, k)?;
-                    (0..k).filter(|c| *c != known).for_each(|c| scratch.resp[c * TILE + t] = f64::NEG_INFINITY);
-                }
-            }
+            scratch.know(chunk, from, n, k)?;
             match chunk.weights {
                 None => {
                     out.log_likelihood += scratch.normalise_total(n, &self.weights, lowest);
@@ -333,6 +350,11 @@ impl<E: Emission, W: Weights> LatentModel for Mixture<E, W> {
         Ok(())
     }
 
+    fn remember(&mut self, memory: Option<Arc<Plausible>>) -> bool {
+        self.memory = memory;
+        true
+    }
+
     fn m_step(&mut self, stats: &Self::Stats) -> Result<Health> {
         self.weights.maximize(&stats.counts);
         self.emission.maximize(&stats.emission)
@@ -360,7 +382,12 @@ impl<E: Emission, W: Weights> LatentModel for Mixture<E, W> {
         let (&k, rest) = parameters.split_first()?;
         let (weights, rest) = self.weights.with_parameters(k as usize, rest)?;
         let emission = self.emission.with_parameters(rest)?;
-        (emission.n_components() == weights.n_components()).then_some(Mixture { weights, emission, exact: self.exact })
+        (emission.n_components() == weights.n_components()).then_some(Mixture {
+            weights,
+            emission,
+            exact: self.exact,
+            memory: None,
+        })
     }
 
     fn log_prior(&self) -> f64 {

@@ -17,9 +17,11 @@ pub use bound::Bound;
 pub use em::Em;
 pub use hidden_multinomial::{Category, Cell, HiddenMultinomial};
 pub use identified::{Derivatives, Identified};
-pub use mixture::{Mixture, MixtureStats};
+pub use mixture::{Mixture, MixtureStats, Plausible};
 pub use posterior::{most_probable, posteriors};
 pub use weights::{FixedWeights, WeightPosterior, WeightPrior, Weights};
+
+use std::sync::Arc;
 
 use crate::data::Chunk;
 use crate::error::{Error, Result};
@@ -80,7 +82,12 @@ pub trait LatentModel: Clone + Send + Sync {
     /// If no valid parameters exist.
     fn m_step(&mut self, stats: &Self::Stats) -> Result<Health>;
 
-    /// Number of blocks of parameters, at least 1, that together are all of them.
+    /// From here on E-steps are those of sparse EM with that memory, or (`None`) of EM again. Says whether they are: only mixtures' can be.
+    fn remember(&mut self, _memory: Option<Arc<Plausible>>) -> bool {
+        false
+    }
+
+    /// Number of blocks of parameters that together are all of them.
     fn n_blocks(&self) -> usize {
         1
     }

@@ -41,6 +41,8 @@ pub struct Scratch {
     /// What may be left out ([`Emission::neglect`](crate::family::Emission::neglect)): log-weights (none: nothing) and how far below.
     log_weights: Vec<f64>,
     lowest: f64,
+    /// The components that count ([`Emission::restrict`](crate::family::Emission::restrict)); none: all.
+    marked: Vec<bool>,
     /// Each row's largest joint density so far, and what the next component must reach.
     largest: Aligned,
     thresholds: Aligned,
@@ -72,6 +74,7 @@ impl Scratch {
             dense: Vec::with_capacity(bank.n_components),
             log_weights: Vec::new(),
             lowest: 0.0,
+            marked: Vec::new(),
             largest: Aligned::zeros(TILE),
             thresholds: Aligned::zeros(TILE),
         }
@@ -82,6 +85,11 @@ impl Scratch {
         self.log_weights.clear();
         self.log_weights.extend_from_slice(log_weights);
         self.lowest = lowest;
+    }
+
+    pub(super) fn restrict(&mut self, marked: Option<&[bool]>) {
+        self.marked.clear();
+        self.marked.extend_from_slice(marked.unwrap_or_default());
     }
 
     /// Room for whitened or completed rows, once there are some.
@@ -111,6 +119,9 @@ pub(super) fn log_density(bank: &Gaussian, rows: Rows<'_>, s: &mut Scratch, out:
     s.missing = tile::any_nan(s.isa, &s.tile[..n.next_multiple_of(s.isa.block()) * d]);
     if bank.structure.layout() == Layout::Diagonal {
         for k in 0..bank.n_components {
+            if !counts(&s.marked, k) {
+                continue;
+            }
             let block = bank.structure.block_of(k) * d;
             let (inverse, log) = (&bank.factors.inverse[block..][..d], &bank.factors.log[block..][..d]);
             let out = &mut out[k * TILE..][..TILE];
@@ -123,6 +134,8 @@ pub(super) fn log_density(bank: &Gaussian, rows: Rows<'_>, s: &mut Scratch, out:
         s.features = features.is_some_and(|f| features::within(s.isa, &s.tile, n, d, f.limit));
         if let Some(polynomials) = features.and_then(|f| f.polynomials.as_ref())
             && s.features
+            // All at once, they are worth it unless most components do not count.
+            && 2 * s.marked.iter().filter(|m| !**m).count() <= bank.n_components
         {
             features::log_densities(s.isa, &s.tile, n, polynomials, out);
             return;
@@ -139,15 +152,21 @@ pub(super) fn log_density(bank: &Gaussian, rows: Rows<'_>, s: &mut Scratch, out:
                 &mut s.completed,
             );
             for k in 0..bank.n_components {
+                if !counts(&s.marked, k) {
+                    continue;
+                }
                 let out = &mut out[k * TILE..][..TILE];
                 kernel::diagonal(s.isa, &s.completed, n, shared.mean(k), &shared.unit, &shared.log, false, out);
             }
             return;
         }
-        let neglect = !s.log_weights.is_empty() && !kernel::is_small(s.isa, d);
+        let neglect = !s.log_weights.is_empty() && s.marked.is_empty() && !kernel::is_small(s.isa, d);
         s.largest[..n].fill(f64::NEG_INFINITY);
         s.largest[n..].fill(f64::INFINITY);
         for k in 0..bank.n_components {
+            if !counts(&s.marked, k) {
+                continue;
+            }
             let block = bank.structure.block_of(k);
             let (whitening, peak) = (&bank.factors.whitening[block], bank.factors.log[block]);
             let out = &mut out[k * TILE..][..TILE];
@@ -165,6 +184,9 @@ pub(super) fn log_density(bank: &Gaussian, rows: Rows<'_>, s: &mut Scratch, out:
         let (factors, order) = s.patterns.factors(g, bank);
         tile::gather(s.isa, cells, order, &factors.observed, &mut s.tile);
         for k in 0..bank.n_components {
+            if !counts(&s.marked, k) {
+                continue;
+            }
             let Block { whitening, log, .. } = factors.block(bank.structure.block_of(k));
             factors.observe(bank.mean(k), &mut s.mean);
             kernel::full(s.isa, &s.tile, order.len(), &s.mean, whitening, log, None, &mut s.work, &mut s.line);
@@ -173,6 +195,11 @@ pub(super) fn log_density(bank: &Gaussian, rows: Rows<'_>, s: &mut Scratch, out:
             }
         }
     }
+}
+
+/// Whether the log-densities of component `k` are wanted.
+fn counts(marked: &[bool], k: usize) -> bool {
+    marked.is_empty() || marked[k]
 }
 
 fn strided(rows: Rows<'_>) -> Strided<'_> {

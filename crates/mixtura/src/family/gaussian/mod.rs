@@ -15,8 +15,8 @@ mod structure;
 pub use density::Scratch;
 pub use floor::Floor;
 pub(crate) use regression::Regression;
-pub use structure::Structure;
 use structure::Part;
+pub use structure::Structure;
 
 use mixtura_kernels::Isa;
 use mixtura_kernels::cholesky::{at, factor, invert_lower, log_determinant, packed_len};
@@ -337,6 +337,10 @@ impl Emission for Gaussian {
 
     fn neglect(&self, scratch: &mut Scratch, log_weights_and_lowest: Option<(&[f64], f64)>) {
         scratch.neglect(log_weights_and_lowest);
+    }
+
+    fn restrict(&self, scratch: &mut Scratch, marked: Option<&[bool]>) {
+        scratch.restrict(marked);
     }
 
     fn log_density(&self, rows: Rows<'_>, scratch: &mut Scratch, out: &mut [f64]) {
