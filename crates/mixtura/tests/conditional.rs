@@ -138,7 +138,7 @@ fn regressions() {
 fn models_of_counts() {
     let mut r = Random::new(7);
     let cell = |r: &mut Random, i: usize, j: usize| {
-        let p = if i % 3 == 0 { [0.8, 0.7, 0.9, 0.3][j] } else { [0.2, 0.4, 0.1, 0.6][j] };
+        let p = if i.is_multiple_of(3) { [0.8, 0.7, 0.9, 0.3][j] } else { [0.2, 0.4, 0.1, 0.6][j] };
         f64::from(u8::from(r.uniform() < p))
     };
     let values: Vec<f64> = (0..N * 4).map(|n| cell(&mut r, n / 4, n % 4)).collect();

@@ -213,7 +213,7 @@ fn fixed_points_stay() {
 fn families_without_a_use_for_marks() {
     let mut r = Random::new(7);
     let n = CHUNK_ROWS + 5;
-    let p = |i: usize, j: usize| if i % 3 == 0 { [0.9, 0.8, 1.0][j] } else { [0.2, 0.3, 0.0][j] };
+    let p = |i: usize, j: usize| if i.is_multiple_of(3) { [0.9, 0.8, 1.0][j] } else { [0.2, 0.3, 0.0][j] };
     let values: Vec<f64> = (0..n * 3).map(|c| f64::from(u8::from(r.uniform() < p(c / 3, c % 3)))).collect();
     let table = Dense::new(&values[..], 3).unwrap();
     let begin = Mixture::equal(Bernoulli::new(3, vec![0.7, 0.6, 0.7, 0.4, 0.4, 0.3]).unwrap());
