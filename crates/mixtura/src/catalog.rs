@@ -33,6 +33,16 @@ pub const METHODS: &[(&str, Method, &str)] = &[
         Method::Stepwise,
         "two passes of stepwise (online) EM, then squarem: many rows, or a saved model and new rows",
     ),
+    (
+        "cem",
+        Method::Cem,
+        "classification EM: every row to its most probable component; biased where components overlap",
+    ),
+    ("sem", Method::Sem, "stochastic EM, 20 passes and the mean of 30 more, then squarem"),
+    ("mcem", Method::MonteCarlo, "Monte Carlo EM, 20 passes with 1 to 20 draws a row, then squarem"),
+    ("saem", Method::Approximation, "stochastic approximation EM, 20 passes and 30 of shrinking steps, then squarem"),
+    ("annealing", Method::Annealing, "deterministic annealing, 10 passes of beta from 0.5 to 1, then squarem"),
+    ("thresholded", Method::Thresholded, "10 passes without responsibilities below 0.01, then squarem"),
 ];
 
 /// The method of a name.

@@ -19,7 +19,7 @@
 
 use rand::seq::SliceRandom;
 
-use super::{Algorithm, Remaining, Squarem, Step};
+use super::{Algorithm, Remaining, Step};
 use crate::data::CHUNK_ROWS;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -147,44 +147,5 @@ impl<M: LatentModel + Unconstrained> Algorithm<M> for Stepwise<M> {
 
     fn restore(&mut self, _model: &M, _state: &[Vec<f64>]) -> bool {
         false
-    }
-}
-
-/// A few passes of stepwise EM, then guarded SQUAREM to convergence: stepwise EM is fast at first and noisy at the end.
-#[derive(Clone)]
-pub struct StepwiseFirst<M: LatentModel> {
-    stepwise: Stepwise<M>,
-    passes: usize,
-    squarem: Squarem<M>,
-}
-
-impl<M: LatentModel + Unconstrained> StepwiseFirst<M> {
-    /// So many passes of `stepwise` first.
-    pub fn new(stepwise: Stepwise<M>, passes: usize) -> Self {
-        StepwiseFirst { stepwise, passes, squarem: Squarem::default() }
-    }
-}
-
-impl<M: LatentModel + Unconstrained> Algorithm<M> for StepwiseFirst<M> {
-    fn step(&mut self, model: &mut M, engine: &mut dyn Engine<M>) -> Result<Step> {
-        if self.passes == 0 {
-            return self.squarem.step(model, engine);
-        }
-        self.passes -= 1;
-        self.stepwise.step(model, engine)
-    }
-
-    fn state(&self) -> Option<Vec<Vec<f64>>> {
-        (self.passes == 0).then(|| self.squarem.state()).flatten()
-    }
-
-    fn restore(&mut self, model: &M, state: &[Vec<f64>]) -> bool {
-        let restored = self.squarem.restore(model, state);
-        self.passes = if restored { 0 } else { self.passes };
-        restored
-    }
-
-    fn settle(&mut self, model: &mut M) {
-        Algorithm::settle(&mut self.squarem, model);
     }
 }

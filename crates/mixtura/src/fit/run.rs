@@ -131,7 +131,7 @@ pub fn run_until<M: LatentModel>(
             let left = state.remaining.map_or_else(
                 || match state.trace.incomparable {
                     n if n == state.iterations && n > 0 => {
-                        "passes of stepwise EM do not tell how much remains".to_owned()
+                        "passes that are no ascent (stepwise, random, annealed) do not tell how much remains".to_owned()
                     }
                     _ => "the gain per iteration is not shrinking yet".to_owned(),
                 },
