@@ -82,7 +82,7 @@ pub(super) fn guarded<M: LatentModel + Unconstrained>(
     drawn: &M::Stats,
 ) -> Result<Health> {
     let mut next = model.clone();
-    let outside = |m: &M| m.to_vector().iter().filter(|x| !(x.abs() < BOUNDARY)).count();
+    let outside = |m: &M| m.to_vector().iter().filter(|x| x.is_nan() || x.abs() >= BOUNDARY).count();
     if let Ok(health) = next.m_step(drawn)
         && !health.iter().any(|h| h.floor_active || h.empty)
         && outside(&next) <= outside(model)
