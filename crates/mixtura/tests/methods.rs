@@ -26,7 +26,7 @@ fn every_method_on_every_textbook_model() {
     let classes = Dense::new(answers.collect::<Vec<_>>(), 3).unwrap();
     let line = |i: usize, r: &mut Random| {
         let x = 4.0 * r.uniform();
-        [x, if i % 3 == 0 { 3.0 - x } else { 1.0 + 2.0 * x } + 0.3 * r.normal()]
+        [x, if i.is_multiple_of(3) { 3.0 - x } else { 1.0 + 2.0 * x } + 0.3 * r.normal()]
     };
     let lines = Dense::new((0..150).flat_map(|i| line(i, &mut r)).collect::<Vec<_>>(), 2).unwrap();
     let response = |r: &mut Random| {
