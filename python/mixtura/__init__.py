@@ -16,9 +16,11 @@ from mixtura._hidden_models import BernoulliMixture, BinomialMixture, Regression
 from mixtura._kmeans import KMeans
 from mixtura._models import CensoredExtremeValue, CensoredNormal, GeneCounting, ProbitRegression
 from mixtura._select import Selection, select
+from mixtura._validation import METHODS as METHODS
 
 __all__ = [
     "EM",
+    "METHODS",
     "BayesianGaussianMixture",
     "BernoulliMixture",
     "BinomialMixture",

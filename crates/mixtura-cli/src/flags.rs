@@ -195,10 +195,10 @@ fn method(text: &str) -> Result<Method, String> {
     named(text, &pairs)
 }
 
-/// The help of `--algorithm`.
+/// The help of `--algorithm`: a line for each method.
 fn methods() -> String {
-    let lines: Vec<String> = catalog::METHODS.iter().map(|(name, _, about)| format!("{name}: {about}")).collect();
-    lines.join("; ")
+    let lines = catalog::METHODS.iter().map(|(name, _, about)| format!("\n  {name}: {about}"));
+    format!("How E- and M-steps alternate{}", lines.collect::<String>())
 }
 
 /// The thing of that name in a list of the catalog.

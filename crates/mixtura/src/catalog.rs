@@ -44,6 +44,16 @@ pub const METHODS: &[(&str, Method, &str)] = &[
         "entropy-regularised EM, then squarem: K is the most there can be, surplus components of a mixture leave",
     ),
     ("split-merge", Method::SplitMerge, "squarem, then moves that merge and split components: Gaussian mixtures"),
+    (
+        "cem",
+        Method::Cem,
+        "classification EM: every row to its most probable component; biased where components overlap",
+    ),
+    ("sem", Method::Sem, "stochastic EM, 20 passes and the mean of 30 more, then squarem"),
+    ("mcem", Method::MonteCarlo, "Monte Carlo EM, 20 passes with 1 to 20 draws a row, then squarem"),
+    ("saem", Method::Approximation, "stochastic approximation EM, 20 passes and 30 of shrinking steps, then squarem"),
+    ("annealing", Method::Annealing, "deterministic annealing, 10 passes of beta from 0.5 to 1, then squarem"),
+    ("thresholded", Method::Thresholded, "10 passes without responsibilities below 0.01, then squarem"),
 ];
 
 /// The method of a name.

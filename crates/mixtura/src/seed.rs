@@ -29,6 +29,12 @@ impl Seed {
         self.0
     }
 
+    /// A number evenly over [0, 1), where one is all that is drawn here.
+    pub(crate) fn uniform(self) -> f64 {
+        // The upper 53 bits: as many as a fraction has.
+        (self.0 >> 11) as f64 * (0.5 * f64::EPSILON)
+    }
+
     /// The stream of this node (ChaCha with 8 rounds).
     pub fn rng(self) -> Rng {
         Rng::seed_from_u64(self.0)

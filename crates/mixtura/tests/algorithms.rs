@@ -33,36 +33,37 @@ fn fit(structure: Structure, method: Method) -> Fit<Mixture<Gaussian>> {
     options.fit(&Dense::new(rows(), 2).unwrap()).unwrap()
 }
 
-/// Methods that are no accelerators, or begin with twenty iterations that are none.
-const SLOW: [Method; 4] = [Method::Sparse, Method::Generalized, Method::Ecm, Method::Ecme];
+/// Methods whose optimum is not that of the likelihood: what they reach instead has a test of its own.
+const BIASED: [Method; 1] = [Method::Cem];
+/// Methods that promise fewer passes than plain EM on a slow problem.
+const FASTER: [Method; 3] = [Method::Squarem, Method::Anderson, Method::Stepwise];
 
 #[test]
-fn every_method_reaches_what_em_reaches_in_fewer_passes() {
+fn every_method_reaches_what_em_reaches() {
     for (structure, &(name, method, _)) in Structure::ALL.into_iter().flat_map(|s| METHODS.iter().map(move |m| (s, m)))
     {
         if method == Method::Em {
             continue;
         }
-        let (em, fast) = (fit(structure, Method::Em), fit(structure, method));
+        let (em, other) = (fit(structure, Method::Em), fit(structure, method));
         let name = format!("{} by {name}", structure.name());
-        for f in [&em, &fast] {
-            assert_eq!(f.status.kind, StatusKind::Converged, "{name}");
+        println!("{name}: {} passes against {} of plain EM", other.iterations, em.iterations);
+        for f in [&em, &other] {
+            assert_eq!(f.status.kind, StatusKind::Converged, "{name}: {}", f.status.detail);
             assert!(f.certificate.monotone, "{name}: fell by {}", f.certificate.largest_decrease);
         }
-        // Each stops within its tolerance of 1e-6 nats, by an estimate that may be off by a small factor.
-        assert!(
-            (fast.log_likelihood - em.log_likelihood).abs() < 1e-5,
-            "{name}: {} {}",
-            fast.log_likelihood,
-            em.log_likelihood
-        );
-        if !SLOW.contains(&method) {
-            // The search for surplus components takes its 60 passes first, whatever follows.
-            let searched = if method == Method::Entropy { 60 } else { 0 };
-            let passes = fast.iterations - searched;
-            assert!(passes * 2 < em.iterations, "{name}: {passes} passes against {}", em.iterations);
+        if !BIASED.contains(&method) {
+            // Each stops within its tolerance of 1e-6 nats, by an estimate that may be off by a small factor.
+            assert!(
+                (other.log_likelihood - em.log_likelihood).abs() < 1e-5,
+                "{name}: {} {}",
+                other.log_likelihood,
+                em.log_likelihood
+            );
         }
-        println!("{name}: {} passes against {} of plain EM", fast.iterations, em.iterations);
+        if FASTER.contains(&method) {
+            assert!(other.iterations * 2 < em.iterations, "{name}");
+        }
     }
 }
 

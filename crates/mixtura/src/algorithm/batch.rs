@@ -5,7 +5,8 @@ use crate::engine::Engine;
 use crate::error::Result;
 use crate::model::{LatentModel, Posterior};
 
-/// Batch EM (`Posterior::Soft`) or classification EM (`Posterior::Hard`).
+/// Batch EM (`Posterior::Soft`), classification EM (`Posterior::Hard`), or the same with any other posterior. Where that makes the
+/// passes no ascent (draws, a threshold) they are marked so, and never end by themselves.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch(pub Posterior);
 
@@ -14,7 +15,11 @@ impl<M: LatentModel> Algorithm<M> for Batch {
         let expectation = engine.expect(model, 0..engine.n_chunks(), self.0)?;
         let objective = expectation.log_likelihood + model.log_prior();
         let health = model.m_step(&expectation.stats)?;
-        Ok(Step { objective, health, remaining: Remaining::FromIncrements })
+        let remaining = match self.0 {
+            Posterior::Soft | Posterior::Hard | Posterior::Tempered(_) => Remaining::FromIncrements,
+            Posterior::Sampled { .. } | Posterior::Thresholded(_) => Remaining::Incomparable,
+        };
+        Ok(Step { objective, health, remaining })
     }
 
     fn state(&self) -> Option<Vec<Vec<f64>>> {

@@ -1,28 +1,36 @@
 //! Ways to alternate E- and M-steps, one published method per file.
 
 mod anderson;
+mod annealed;
+mod approximation;
 mod batch;
 mod ecm;
 mod ecme;
+mod entropy;
 mod generalized;
 mod incremental;
+mod monte_carlo;
 mod polished;
 mod sparse;
-mod entropy;
 mod squarem;
 mod stepwise;
+mod stochastic;
 
 pub use anderson::Anderson;
+pub use annealed::Annealed;
+pub use approximation::ApproximationEm;
 pub use batch::Batch;
 pub use ecm::Ecm;
 pub use ecme::Ecme;
+pub use entropy::Entropy;
 pub use generalized::Generalized;
 pub use incremental::Incremental;
+pub use monte_carlo::MonteCarloEm;
 pub use polished::Polished;
 pub use sparse::Sparse;
-pub use entropy::Entropy;
 pub use squarem::Squarem;
 pub use stepwise::{ALPHA, Stepwise};
+pub use stochastic::StochasticEm;
 
 use crate::engine::Engine;
 use crate::error::Result;
@@ -47,7 +55,7 @@ pub enum Remaining {
     FromIncrements,
     /// Not in this step: its increment is no plain EM step's.
     Unknown,
-    /// Nothing: the step's objective is that of no one set of parameters (a pass of stepwise EM).
+    /// Nothing: the step's objective is that of no one set of parameters, or need not grow (a stepwise, random or annealed pass).
     Incomparable,
     /// This many.
     Nats(f64),

@@ -1,5 +1,5 @@
-//! So many passes of a method that is fast at first, then guarded SQUAREM to convergence: such a method finds the neighbourhood of an
-//! optimum, and cannot say when it has arrived.
+//! So many passes of a method that is fast, random or annealed, then guarded SQUAREM to convergence: such a method finds the
+//! neighbourhood of an optimum, and does not settle there by itself.
 
 use super::{Algorithm, Squarem, Step};
 use crate::engine::Engine;
@@ -7,6 +7,18 @@ use crate::error::Result;
 use crate::model::{LatentModel, Unconstrained};
 
 /// A first phase of stated length, then SQUAREM.
+///
+/// ```
+/// use mixtura::algorithm::{Polished, StochasticEm};
+/// use mixtura::fit::{Control, ModelOptions, fit_model};
+/// use mixtura::{Mixture, Seed, data::Dense, family::gaussian::{Gaussian, Structure}};
+/// let rows = Dense::new(vec![0.1, -0.2, 0.0, 0.3, 8.1, 7.9, 8.0, 8.2], 1)?;
+/// let start = Mixture::equal(Gaussian::new(Structure::Tied, 1, vec![0.0, 1.0], vec![1.0; 2])?);
+/// let method = || Polished::new(StochasticEm::new(5, Seed::new(0)), 10);
+/// let fit = fit_model(vec![start], &rows, method, ModelOptions::default(), Control::default())?;
+/// assert_eq!(fit.model.weights(), [0.5, 0.5]);
+/// # Ok::<(), mixtura::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Polished<M, A> {
     first: A,

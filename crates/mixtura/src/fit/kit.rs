@@ -118,7 +118,13 @@ impl<M: Em> Engine<Kit<M>> for Alone<'_, M::Data> {
         1
     }
 
-    fn expect(&mut self, kit: &Kit<M>, _: Range<usize>, _: Posterior) -> Result<Expectation<Whole<M::Stats>>> {
+    fn expect(&mut self, kit: &Kit<M>, _: Range<usize>, posterior: Posterior) -> Result<Expectation<Whole<M::Stats>>> {
+        if posterior != Posterior::Soft {
+            return Err(Error::Usage(
+                "this model's E-step is its author's own, which no method can change: use em, squarem or anderson"
+                    .into(),
+            ));
+        }
         let (stats, mut log_likelihood) = kit.model.e_step(self.0)?;
         match sane(log_likelihood, kit.run, kit.iterations + 1) {
             // A jump to where no model is: SQUAREM takes NaN back, and would take an infinite gain for one.

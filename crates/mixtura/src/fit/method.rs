@@ -1,7 +1,8 @@
 //! The one place where a method's name becomes the algorithm that a run uses.
 
 use crate::algorithm::{
-    Algorithm, Anderson, Batch, Ecm, Ecme, Entropy, Generalized, Incremental, Polished, Sparse, Squarem, Step, Stepwise,
+    Algorithm, Anderson, Annealed, ApproximationEm, Batch, Ecm, Ecme, Entropy, Generalized, Incremental, MonteCarloEm,
+    Polished, Sparse, Squarem, Step, Stepwise, StochasticEm,
 };
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -36,6 +37,19 @@ pub enum Method {
     /// As `Squarem`, then moves that merge two components and split a third, as long as they gain. For Gaussian mixtures: other
     /// models refuse it.
     SplitMerge,
+    /// Classification EM: all of a row's weight on its most probable component. Fast, ends at whole assignments, and is biased
+    /// where components overlap: weights and distances come out too large, variances too small.
+    Cem,
+    /// Stochastic EM, whose chain's mean then goes on as `Squarem`: leaves small optima and saddles.
+    Sem,
+    /// Monte Carlo EM with a growing number of draws, then as `Squarem`.
+    MonteCarlo,
+    /// Stochastic approximation EM, then as `Squarem`.
+    Approximation,
+    /// Deterministic annealing, then as `Squarem`: less depends on the start.
+    Annealing,
+    /// Passes that leave out small responsibilities, then as `Squarem`.
+    Thresholded,
 }
 
 /// Passes of stepwise EM before SQUAREM takes over: later ones gain less than SQUAREM does.
@@ -44,6 +58,16 @@ const STEPWISE_PASSES: usize = 2;
 const INCREMENTAL_PASSES: usize = 5;
 /// Iterations of sparse EM before SQUAREM takes over: four searches and what follows them.
 const SPARSE_PASSES: usize = 20;
+/// Passes of stochastic EM that forget the start …
+const BURN_IN: u64 = 20;
+/// … and those after them, which are averaged.
+const AVERAGED: usize = 30;
+/// Passes of Monte Carlo EM; the last takes as many draws for every row.
+const MONTE_CARLO_PASSES: usize = 20;
+/// What is below this share of a row is left out in the first passes, …
+const THRESHOLD: f64 = 0.01;
+/// … of which there are so many: the memory of SQUAREM is worth more after that.
+const THRESHOLDED_PASSES: usize = 10;
 
 impl Method {
     /// The algorithm for one run, with settings that suit most data; `seed` is of all that is random in it.
@@ -74,6 +98,20 @@ impl Method {
             Method::Ecme => Box::new(Ecme::default()),
             Method::Entropy => Box::new(Entropy::default()),
             Method::SplitMerge => Box::new(GaussianOnly),
+            Method::Cem => Box::new(Batch(Posterior::Hard)),
+            Method::Sem => Box::new(Polished::new(StochasticEm::new(BURN_IN, seed), BURN_IN as usize + AVERAGED)),
+            Method::MonteCarlo => Box::new(Polished::new(MonteCarloEm::new(seed), MONTE_CARLO_PASSES)),
+            Method::Approximation => {
+                Box::new(Polished::new(ApproximationEm::new(BURN_IN, seed), BURN_IN as usize + AVERAGED))
+            }
+            Method::Annealing => {
+                let annealed = Annealed::usual();
+                let length = annealed.length();
+                Box::new(Polished::new(annealed, length))
+            }
+            Method::Thresholded => {
+                Box::new(Polished::new(Batch(Posterior::Thresholded(THRESHOLD)), THRESHOLDED_PASSES))
+            }
         }
     }
 }

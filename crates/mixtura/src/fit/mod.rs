@@ -93,8 +93,8 @@ pub struct Trace {
     pub nats_remaining: Vec<Option<f64>>,
     /// Iterations after which the policy dropped or reset a component: the objective may fall there.
     pub breaks: Vec<usize>,
-    /// The first so many objectives belong to passes of stepwise EM, each a sum over parameters that changed on the way, or of
-    /// entropy-regularised EM, which climbs something else: they compare with nothing.
+    /// The first so many objectives belong to passes that are no ascent of the objective (stepwise, incremental, random,
+    /// annealed, entropy-regularised): they compare with nothing.
     pub incomparable: usize,
     /// On request ([`Record`]): [`crate::model::LatentModel::parameters`] of each entry of `objective`.
     pub parameters: Vec<Vec<f64>>,

@@ -6,12 +6,13 @@
 //! share of the factors counted in its group (Ceppellini, Siniscalco & Smith 1955, Ann. Hum. Genet. 20).
 
 use rand::RngExt;
+use rand_distr::{Binomial, Distribution};
 
-use super::{LatentModel, Posterior, Unconstrained, soft_only};
+use super::{LatentModel, Posterior, Unconstrained, no_components};
 use crate::data::Chunk;
 use crate::error::{Error, Result};
 use crate::family::{ComponentHealth, Health};
-use crate::seed::Seed;
+use crate::seed::{Rng, Seed};
 use crate::stats::{Counts, Expectation};
 
 /// A hidden cell: what would be counted if all could be seen.
@@ -197,6 +198,41 @@ fn split(category: &Category, probabilities: &[f64], count: f64, out: &mut [f64]
     total
 }
 
+/// The probabilities without those that are less than the share `least` of their category's, but the largest; and the category's.
+fn above(category: &Category, probabilities: &[f64], least: f64) -> (Vec<f64>, f64) {
+    let of = || category.cells.iter().map(|&c| probabilities[c]);
+    let (total, largest): (f64, f64) = (of().sum(), of().fold(0.0, f64::max));
+    let kept = |&p: &f64| if p >= least * total || p == largest { p } else { 0.0 };
+    (probabilities.iter().map(kept).collect(), total)
+}
+
+/// Counts beyond which a draw is its mean, to eight digits, and no whole number of 53 bits.
+const MOST_DRAWN: f64 = 9e15;
+
+/// Adds the mean of `draws` multinomial draws of a category's count to its cells, and returns the category's probability. What a
+/// count has beyond a whole number is one individual of that weight.
+fn draw(category: &Category, probabilities: &[f64], count: f64, draws: usize, rng: &mut Rng, out: &mut [f64]) -> f64 {
+    let total: f64 = category.cells.iter().map(|&c| probabilities[c]).sum();
+    let weight_of = |c: usize| if total > 0.0 { probabilities[c] } else { 1.0 };
+    let possible: Vec<usize> = category.cells.iter().copied().filter(|&c| weight_of(c) > 0.0).collect();
+    for (individuals, weight) in [(count.floor(), 1.0), (1.0, count.fract())] {
+        let mut left = if weight > 0.0 { individuals * draws as f64 } else { 0.0 };
+        let mut mass: f64 = possible.iter().map(|&c| weight_of(c)).sum();
+        for (i, &c) in possible.iter().enumerate() {
+            let share = (weight_of(c) / mass).clamp(0.0, 1.0);
+            let drawn = match Binomial::new(left as u64, share) {
+                _ if i + 1 == possible.len() => left,
+                Ok(law) if left < MOST_DRAWN => law.sample(rng) as f64,
+                _ => left * share,
+            };
+            out[c] += weight * drawn / draws as f64;
+            left -= drawn;
+            mass -= weight_of(c);
+        }
+    }
+    total
+}
+
 impl LatentModel for HiddenMultinomial {
     type Stats = Counts;
     /// Probabilities of the cells.
@@ -217,7 +253,10 @@ impl LatentModel for HiddenMultinomial {
         probabilities: &mut Vec<f64>,
         out: &mut Expectation<Counts>,
     ) -> Result<()> {
-        soft_only(posterior)?;
+        posterior.check()?;
+        if posterior == Posterior::Hard {
+            return Err(no_components());
+        }
         for i in 0..chunk.rows.n_rows() {
             let (row, w) = (chunk.rows.row(i), chunk.weight(i));
             let number =
@@ -229,8 +268,24 @@ impl LatentModel for HiddenMultinomial {
                     self.categories.len() - 1
                 )));
             };
-            out.log_likelihood += w * split(category, probabilities, w, &mut out.stats.0).ln();
             out.weight += w;
+            let counts = &mut out.stats.0;
+            out.log_likelihood += w * match posterior {
+                Posterior::Tempered(beta) => {
+                    let powers: Vec<f64> = probabilities.iter().map(|p| p.powf(beta)).collect();
+                    split(category, &powers, w, counts).ln() / beta
+                }
+                Posterior::Thresholded(least) => {
+                    let (kept, total) = above(category, probabilities, least);
+                    split(category, &kept, w, counts);
+                    total.ln()
+                }
+                Posterior::Sampled { seed, draws } => {
+                    let mut rng = seed.child((chunk.first_row + i) as u64).rng();
+                    draw(category, probabilities, w, draws, &mut rng, counts).ln()
+                }
+                _ => split(category, probabilities, w, counts).ln(),
+            };
         }
         Ok(())
     }

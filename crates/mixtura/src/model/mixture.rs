@@ -19,7 +19,7 @@ use super::{Bound, LatentModel, Posterior, Predict, Unconstrained, Weights};
 use crate::data::Chunk;
 use crate::error::{Error, Result};
 use crate::family::{ComponentHealth, Emission, Health};
-use crate::seed::Rng;
+use crate::seed::{Rng, Seed};
 use crate::special::LARGEST_PRIOR;
 use crate::stats::{Expectation, Statistic};
 
@@ -223,6 +223,8 @@ pub struct MixtureScratch<E: Emission> {
     /// K × TILE: log-densities, then responsibilities.
     resp: Aligned,
     log_density: Aligned,
+    /// K: how often each component was drawn.
+    drawn: Vec<f64>,
 }
 
 impl<E: Emission> MixtureScratch<E> {
@@ -267,10 +269,61 @@ impl<E: Emission> MixtureScratch<E> {
         Ok(())
     }
 
-    fn harden(&mut self, n: usize, k: usize) {
+    /// Joint log-densities to the power β: the softmax adds the log-weights once itself.
+    fn temper(&mut self, n: usize, beta: f64) {
+        for (tile, &log_weight) in self.resp.chunks_mut(TILE).zip(&self.log_weights) {
+            // A component of weight 0 stays out.
+            let shift = if log_weight == f64::NEG_INFINITY { log_weight } else { (beta - 1.0) * log_weight };
+            tile[..n].iter_mut().for_each(|l| *l = beta * *l + shift);
+        }
+    }
+
+    fn most_probable(&self, t: usize) -> usize {
+        (0..self.drawn.len()).fold(0, |b, c| if self.resp[c * TILE + t] > self.resp[b * TILE + t] { c } else { b })
+    }
+
+    /// Makes responsibilities 0 or 1; returns Σ w log of the largest ones.
+    fn harden(&mut self, chunk: Chunk<'_>, from: usize, n: usize) -> f64 {
+        let mut certainty = 0.0;
         for t in 0..n {
-            let best = (0..k).fold(0, |b, c| if self.resp[c * TILE + t] > self.resp[b * TILE + t] { c } else { b });
-            (0..k).for_each(|c| self.resp[c * TILE + t] = f64::from(u8::from(c == best)));
+            let best = self.most_probable(t);
+            certainty += chunk.weight(from + t) * self.resp[best * TILE + t].ln();
+            (0..self.drawn.len()).for_each(|c| self.resp[c * TILE + t] = f64::from(u8::from(c == best)));
+        }
+        certainty
+    }
+
+    /// Puts the shares of `draws` draws in the place of responsibilities; the first row has the number `first`.
+    fn sample(&mut self, first: usize, n: usize, (seed, draws): (Seed, usize)) {
+        let MixtureScratch { resp, drawn, .. } = self;
+        for t in 0..n {
+            let row = seed.child((first + t) as u64);
+            let total: f64 = (0..drawn.len()).map(|c| resp[c * TILE + t]).sum();
+            drawn.fill(0.0);
+            for draw in 0..draws {
+                let mut left = row.child(draw as u64).uniform() * total;
+                let mut at = 0;
+                for c in (0..drawn.len()).filter(|c| resp[c * TILE + t] > 0.0) {
+                    at = c;
+                    left -= resp[c * TILE + t];
+                    if left < 0.0 {
+                        break;
+                    }
+                }
+                drawn[at] += 1.0;
+            }
+            (0..drawn.len()).for_each(|c| resp[c * TILE + t] = drawn[c] / draws as f64);
+        }
+    }
+
+    /// Leaves out responsibilities below `least`, but the largest.
+    fn threshold(&mut self, n: usize, least: f64) {
+        let k = self.drawn.len();
+        for t in 0..n {
+            let best = self.most_probable(t);
+            let kept = |c: usize, r: f64| if c == best || r >= least { r } else { 0.0 };
+            let total: f64 = (0..k).map(|c| kept(c, self.resp[c * TILE + t])).sum();
+            (0..k).for_each(|c| self.resp[c * TILE + t] = kept(c, self.resp[c * TILE + t]) / total);
         }
     }
 
@@ -304,6 +357,7 @@ impl<E: Emission, W: Weights> LatentModel for Mixture<E, W> {
             log_weights: (0..self.weights.n_components()).map(|k| self.weights.log_weight(k)).collect(),
             resp: Aligned::zeros(self.weights.n_components() * TILE),
             log_density: Aligned::zeros(TILE),
+            drawn: vec![0.0; self.weights.n_components()],
         }
     }
 
@@ -314,33 +368,43 @@ impl<E: Emission, W: Weights> LatentModel for Mixture<E, W> {
         scratch: &mut Self::Scratch,
         out: &mut Expectation<Self::Stats>,
     ) -> Result<()> {
+        posterior.check()?;
         if let Some(memory) = &self.memory {
             return self.sparse_e_step(memory, chunk, scratch, out);
         }
         let k = self.weights.n_components();
-        let lowest = if self.exact { LOWEST } else { NEGLIGIBLE };
+        let beta = if let Posterior::Tempered(beta) = posterior { beta } else { 1.0 };
+        // A power of something negligible need not be.
+        let exact = self.exact || beta < 1.0;
+        let lowest = if exact { LOWEST } else { NEGLIGIBLE };
         // A known component counts, however small its density.
-        let neglect = (chunk.labels.is_none() && !self.exact).then_some((&scratch.log_weights[..], lowest));
+        let neglect = (chunk.labels.is_none() && !exact).then_some((&scratch.log_weights[..], lowest));
         self.emission.neglect(&mut scratch.emission, neglect);
         for (from, to) in tiles(chunk.rows.n_rows()) {
             let n = to - from;
             self.log_density(chunk, from, to, scratch);
             scratch.know(chunk, from, n, k)?;
+            if beta != 1.0 {
+                scratch.temper(n, beta);
+            }
             match chunk.weights {
                 None => {
-                    out.log_likelihood += scratch.normalise_total(n, &self.weights, lowest);
+                    out.log_likelihood += scratch.normalise_total(n, &self.weights, lowest) / beta;
                     out.weight += n as f64;
                 }
                 Some(weights) => {
                     scratch.normalise(n, &self.weights, lowest);
                     for (w, l) in weights[from..to].iter().zip(scratch.log_density.iter()) {
-                        out.log_likelihood += w * l;
+                        out.log_likelihood += w * l / beta;
                         out.weight += w;
                     }
                 }
             }
-            if posterior == Posterior::Hard {
-                scratch.harden(n, k);
+            match posterior {
+                Posterior::Soft | Posterior::Tempered(_) => {}
+                Posterior::Hard => out.log_likelihood += scratch.harden(chunk, from, n),
+                Posterior::Sampled { seed, draws } => scratch.sample(chunk.first_row + from, n, (seed, draws)),
+                Posterior::Thresholded(least) => scratch.threshold(n, least),
             }
             scratch.weigh(chunk, from, n, k);
             self.add_tile(chunk, from, to, scratch, &mut out.stats);

@@ -11,6 +11,7 @@ mod mixture;
 mod posterior;
 pub mod probit;
 mod separation;
+mod truncated;
 mod weights;
 
 pub use bound::Bound;
@@ -26,15 +27,50 @@ use std::sync::Arc;
 use crate::data::Chunk;
 use crate::error::{Error, Result};
 use crate::family::Health;
+use crate::seed::Seed;
 use crate::stats::{Expectation, Statistic};
 
-/// How the E-step uses p(z | x).
+/// How the E-step uses p(z | x). Known components stay known in all of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Posterior {
     /// As it is: EM.
     Soft,
-    /// All weight on the most probable component: classification EM (Celeux & Govaert 1992).
+    /// All weight on the most probable component: classification EM (Celeux & Govaert 1992, Comput. Stat. Data Anal. 14). In the
+    /// place of the log-likelihood stands what that climbs, the classification log-likelihood Σ w log max_k π_k p_k(x).
     Hard,
+    /// The mean of so many draws (at least 1) from it: stochastic EM (one draw) and Monte Carlo EM. A draw has an address, the seed
+    /// and the row's position, so the bits do not depend on the threads. A row's weight multiplies its draws: 2 is not the row
+    /// drawn twice. (In a [`HiddenMultinomial`], whose weights are counts, every whole unit of weight is drawn by itself.)
+    Sampled {
+        /// Of all draws of this pass.
+        seed: Seed,
+        /// Per row.
+        draws: usize,
+    },
+    /// Its power, normalised: p(x, z)^β / Σ p(x, z)^β with β from 1e-9 to 1e9, as in deterministic annealing (Ueda & Nakano 1998,
+    /// Neural Networks 11, eq. 11). In the place of the log-likelihood stands what that climbs, the negative free energy Σ w
+    /// log(Σ_z p(x, z)^β) / β (eq. 15): between a constant (β → 0), the log-likelihood (1) and what `Hard` climbs (∞).
+    Tempered(f64),
+    /// What is below the number (from 0, below 1) is 0, and the rest normalised; the largest always stays: truncated posteriors
+    /// (Lücke & Eggert 2010, J. Mach. Learn. Res. 11), cut by size. Not EM: the log-likelihood may fall.
+    Thresholded(f64),
+}
+
+impl Posterior {
+    /// Refuses numbers that make no sense.
+    fn check(self) -> Result<()> {
+        let wrong = match self {
+            Posterior::Sampled { draws: 0, .. } => "0 draws are no sample: use at least 1".to_owned(),
+            Posterior::Tempered(beta) if !(1e-9..=1e9).contains(&beta) => {
+                format!("the posterior's power β is {beta}: use a number from 1e-9 to 1e9")
+            }
+            Posterior::Thresholded(least) if !(0.0..1.0).contains(&least) => {
+                format!("the threshold of responsibilities is {least}: use a number from 0, below 1")
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::Usage(wrong))
+    }
 }
 
 /// An E-step, an M-step, and the objective that they climb: log-likelihood + log prior.
@@ -127,12 +163,22 @@ pub trait LatentModel: Clone + Send + Sync {
     }
 }
 
-/// Refuses classification EM for a model without components.
-fn soft_only(posterior: Posterior) -> Result<()> {
-    match posterior {
-        Posterior::Soft => Ok(()),
-        Posterior::Hard => Err(Error::Usage("classification EM is for mixtures: use plain EM for this model".into())),
-    }
+/// Seed and number of draws, if any, for a model whose hidden values are numbers and whose likelihood has one optimum; refuses
+/// what is for components, or for many optima.
+fn draws_only(posterior: Posterior) -> Result<Option<(Seed, usize)>> {
+    posterior.check()?;
+    let what = match posterior {
+        Posterior::Soft => return Ok(None),
+        Posterior::Sampled { seed, draws } => return Ok(Some((seed, draws))),
+        Posterior::Hard => return Err(no_components()),
+        Posterior::Tempered(_) => "annealing is for models with several optima, and this one has one",
+        Posterior::Thresholded(_) => "a threshold is for responsibilities, and this model has none",
+    };
+    Err(Error::Usage(format!("{what}: use plain EM")))
+}
+
+fn no_components() -> Error {
+    Error::Usage("classification EM is for mixtures: use plain EM for this model".into())
 }
 
 /// A model as a point in an unconstrained vector space: what accelerators and standard errors move in.

@@ -7,7 +7,8 @@
 use mixtura_kernels::cholesky::{at, factor};
 use rand_distr::{Distribution, StandardNormal};
 
-use super::{LatentModel, Posterior, Unconstrained, separation, soft_only};
+use super::truncated::normal_between;
+use super::{LatentModel, Posterior, Unconstrained, draws_only, separation};
 use crate::data::{Chunk, Source, Standardized, for_each_row, standardize, standardize_by};
 use crate::error::{Error, Result};
 use crate::family::{ComponentHealth, Health};
@@ -236,7 +237,7 @@ impl LatentModel for Probit {
         completed: &mut Vec<f64>,
         out: &mut Expectation<Moments>,
     ) -> Result<()> {
-        soft_only(posterior)?;
+        let sampled = draws_only(posterior)?;
         for i in 0..chunk.rows.n_rows() {
             let (row, w) = (chunk.rows.row(i), chunk.weight(i));
             let number = chunk.first_row + i + 1;
@@ -253,7 +254,14 @@ impl LatentModel for Probit {
             }
             completed.clear();
             completed.extend((0..row.len()).filter(|&j| j != self.response).map(|j| row[j]));
-            completed.push(latent_mean(linear, y));
+            completed.push(match sampled {
+                None => latent_mean(linear, y),
+                Some((seed, draws)) => {
+                    let mut rng = seed.child((chunk.first_row + i) as u64).rng();
+                    let (lower, upper) = if y == 1.0 { (-linear, f64::INFINITY) } else { (f64::NEG_INFINITY, -linear) };
+                    linear + (0..draws).map(|_| normal_between(lower, upper, &mut rng)).sum::<f64>() / draws as f64
+                }
+            });
             out.stats.weight[0] += w;
             let (first, second) = out.stats.component_mut(0);
             for (k, v) in completed.iter().enumerate() {

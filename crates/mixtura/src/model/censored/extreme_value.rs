@@ -4,6 +4,7 @@
 //! of a few numbers is sufficient: the statistic keeps the distinct (lower, upper, weight) records, and the M-step, whose
 //! parameters are still those of the E-step, integrates over them by quadrature. That is exact EM, not generalised EM.
 
+use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::quadrature::panels;
@@ -11,7 +12,7 @@ use super::{Sample, interval, no_spread, valid};
 use crate::data::Chunk;
 use crate::error::{Error, Result};
 use crate::family::{ComponentHealth, Health};
-use crate::model::{LatentModel, Posterior, Unconstrained, soft_only};
+use crate::model::{LatentModel, Posterior, Unconstrained, draws_only};
 use crate::seed::Seed;
 use crate::stats::{Expectation, Statistic};
 
@@ -147,6 +148,22 @@ fn log_probability([lower, upper]: [f64; 2]) -> f64 {
     beyond + if log_d < -40.0 { log_d } else { (-(-log_d.exp()).exp_m1()).ln() }
 }
 
+/// The point between two ends below which lies the share `u` of the law's probability between them.
+fn between([lower, upper]: [f64; 2], u: f64) -> f64 {
+    // So far left the density is e^z to the last digits.
+    if upper < -40.0 {
+        let q = (lower - upper).exp();
+        return (upper + (q + u * (1.0 - q)).ln()).max(lower);
+    }
+    // e^z is exponentially distributed: beyond a = e^lower by t, where 1 − e^−t is u of the whole. What lies below −700 is nothing
+    // beside what is above −40.
+    if lower < -700.0 {
+        return (-(u * (-upper.exp()).exp_m1()).ln_1p()).ln();
+    }
+    let t = -(u * (-lower.exp() * (upper - lower).exp_m1()).exp_m1()).ln_1p();
+    (lower + (t * (-lower).exp()).ln_1p()).clamp(lower, upper)
+}
+
 /// Exponents by which the far tail of e^z ends.
 const RIGHT: f64 = 200.0;
 /// Exponents by which the tail towards −∞ ends.
@@ -242,12 +259,21 @@ impl LatentModel for CensoredExtremeValue {
         (): &mut (),
         out: &mut Expectation<Records>,
     ) -> Result<()> {
-        soft_only(posterior)?;
+        let sampled = draws_only(posterior)?;
         let mut rows = Vec::with_capacity(chunk.rows.n_rows());
         for i in 0..chunk.rows.n_rows() {
             let ends = interval(chunk.rows.row(i), chunk.first_row + i + 1)?;
             let w = chunk.weight(i);
-            rows.push([ends[0], ends[1], w]);
+            match sampled {
+                Some((seed, draws)) if ends[0] < ends[1] => {
+                    let (mut rng, standard) = (seed.child((chunk.first_row + i) as u64).rng(), self.standard(ends));
+                    for _ in 0..draws {
+                        let y = self.mu + self.sigma * between(standard, rng.random());
+                        rows.push([y, y, w / draws as f64]);
+                    }
+                }
+                _ => rows.push([ends[0], ends[1], w]),
+            }
             let jacobian = if ends[0] == ends[1] { self.sigma.ln() } else { 0.0 };
             out.log_likelihood += w * (log_probability(self.standard(ends)) - jacobian);
             out.weight += w;

@@ -10,8 +10,9 @@ use super::{Sample, interval, no_spread, valid};
 use crate::data::Chunk;
 use crate::error::{Error, Result};
 use crate::family::{ComponentHealth, Health};
-use crate::model::{LatentModel, Posterior, Unconstrained, soft_only};
-use crate::seed::Seed;
+use crate::model::truncated::normal_between;
+use crate::model::{LatentModel, Posterior, Unconstrained, draws_only};
+use crate::seed::{Rng, Seed};
 use crate::special::{HALF_LN_TAU, ln_normal_tail, normal_excess};
 use crate::stats::{Expectation, Layout, Moments};
 
@@ -101,6 +102,18 @@ impl Part {
         }
     }
 
+    /// Puts mean and variance of draws in the place of its own.
+    fn draw(&mut self, [lower, upper]: [f64; 2], draws: usize, rng: &mut Rng) {
+        // About the law's own mean, so that far out no digits are lost.
+        let (mut first, mut second) = (0.0, 0.0);
+        for _ in 0..draws {
+            let off = normal_between(lower, upper, rng) - self.mean;
+            (first, second) = (first + off / draws as f64, second + off * off / draws as f64);
+        }
+        self.mean += first;
+        self.variance = (second - first * first).max(0.0);
+    }
+
     fn above(end: f64) -> Self {
         let excess = normal_excess(end);
         // Var = 1 − h (h − a) with the inverse Mills ratio h = a + excess; far out that is 1/a², and little is left of 1.
@@ -150,11 +163,15 @@ impl LatentModel for CensoredNormal {
         (): &mut (),
         out: &mut Expectation<Moments>,
     ) -> Result<()> {
-        soft_only(posterior)?;
+        let sampled = draws_only(posterior)?;
         let moments = &mut out.stats;
         for i in 0..chunk.rows.n_rows() {
             let [lower, upper] = interval(chunk.rows.row(i), chunk.first_row + i + 1)?;
-            let part = Part::between([(lower - self.mu) / self.sigma, (upper - self.mu) / self.sigma]);
+            let ends = [(lower - self.mu) / self.sigma, (upper - self.mu) / self.sigma];
+            let mut part = Part::between(ends);
+            if let Some((seed, draws)) = sampled {
+                part.draw(ends, draws, &mut seed.child((chunk.first_row + i) as u64).rng());
+            }
             let w = chunk.weight(i);
             let mean = self.sigma * part.mean;
             moments.weight[0] += w;
