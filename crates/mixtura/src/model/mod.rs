@@ -19,7 +19,7 @@ pub use hidden_multinomial::{Category, Cell, HiddenMultinomial};
 pub use identified::{Derivatives, Identified};
 pub use mixture::{Mixture, MixtureStats};
 pub use posterior::{most_probable, posteriors};
-pub use weights::{FixedWeights, WeightPosterior, WeightPrior, Weights};
+pub use weights::{FixedWeights, FreeWeights, WeightPosterior, WeightPrior, Weights};
 
 use crate::data::Chunk;
 use crate::error::{Error, Result};
