@@ -5,6 +5,7 @@ mod audit;
 mod dense;
 mod fingerprint;
 mod fold;
+mod reweighted;
 
 pub use affine::{Affine, Standardized, standardize, standardize_by};
 pub(crate) use affine::{constant_scale, power_of_two};
@@ -13,6 +14,7 @@ pub use dense::{Dense, Values};
 pub(crate) use fingerprint::hex;
 pub use fingerprint::{rows_fingerprint, text_fingerprint};
 pub use fold::{Fold, Folds};
+pub use reweighted::Reweighted;
 
 use rayon::prelude::*;
 

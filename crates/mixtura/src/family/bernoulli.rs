@@ -5,11 +5,12 @@
 //! log 0 counts as 0). The likelihood is bounded, so there is no floor. Cells that are missing at random are left out: a
 //! column's probability comes from the rows in which it is observed.
 
+use mixtura_kernels::cholesky::at;
 use mixtura_kernels::{Aligned, TILE};
 use rand::RngExt;
 
 use super::proportions::{Proportions, dot};
-use super::{Emission, Health};
+use super::{Differentiable, Emission, Health, Range};
 use crate::data::{Rows, Source, for_each_row};
 use crate::error::{Error, Result};
 use crate::model::Unconstrained;
@@ -173,5 +174,40 @@ impl Unconstrained for Bernoulli {
 
     fn with_vector(&self, vector: &[f64]) -> Option<Self> {
         Some(Bernoulli { p: self.p.with_vector(vector)? })
+    }
+}
+
+/// The probabilities, component by component.
+impl Differentiable for Bernoulli {
+    fn coordinates(&self) -> Vec<f64> {
+        self.p.values().to_vec()
+    }
+
+    fn names(&self) -> Vec<String> {
+        let d = self.n_features();
+        (0..self.p.values().len()).map(|i| format!("probability[{}][{}]", i / d, i % d)).collect()
+    }
+
+    fn ranges(&self) -> Vec<Range> {
+        vec![Range::Probability; self.p.values().len()]
+    }
+
+    fn with_coordinates(&self, coordinates: &[f64]) -> Option<Self> {
+        (coordinates.len() == self.p.values().len()).then(|| self.with_parameters(coordinates)).flatten()
+    }
+
+    fn coordinates_of(&self, k: usize) -> Vec<usize> {
+        let d = self.n_features();
+        (k * d..(k + 1) * d).collect()
+    }
+
+    fn differentiate(&self, k: usize, row: &[f64], gradient: &mut [f64], curvature: &mut [f64]) {
+        curvature.fill(0.0);
+        for (j, (&x, &p)) in row.iter().zip(self.p.row(k)).enumerate() {
+            (gradient[j], curvature[at(j, j)]) = match x.is_nan() {
+                true => (0.0, 0.0),
+                false => Proportions::derivatives(p, x, 1.0 - x),
+            };
+        }
     }
 }

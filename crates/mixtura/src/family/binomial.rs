@@ -7,7 +7,7 @@ use mixtura_kernels::{Aligned, TILE};
 use rand_distr::Distribution;
 
 use super::proportions::{Proportions, dot};
-use super::{Emission, Health};
+use super::{Differentiable, Emission, Health, Range};
 use crate::data::{Rows, Source, for_each_row};
 use crate::error::{Error, Result};
 use crate::model::Unconstrained;
@@ -198,5 +198,36 @@ impl Unconstrained for Binomial {
 
     fn with_vector(&self, vector: &[f64]) -> Option<Self> {
         Some(Binomial { p: self.p.with_vector(vector)?, ..*self })
+    }
+}
+
+/// The probabilities.
+impl Differentiable for Binomial {
+    fn coordinates(&self) -> Vec<f64> {
+        self.p.values().to_vec()
+    }
+
+    fn names(&self) -> Vec<String> {
+        (0..self.n_components()).map(|k| format!("probability[{k}]")).collect()
+    }
+
+    fn ranges(&self) -> Vec<Range> {
+        vec![Range::Probability; self.n_components()]
+    }
+
+    fn with_coordinates(&self, coordinates: &[f64]) -> Option<Self> {
+        (coordinates.len() == self.n_components()).then(|| self.with_parameters(coordinates)).flatten()
+    }
+
+    fn coordinates_of(&self, k: usize) -> Vec<usize> {
+        vec![k]
+    }
+
+    fn differentiate(&self, k: usize, row: &[f64], gradient: &mut [f64], curvature: &mut [f64]) {
+        let (heads, flips) = counts(row, self.flips);
+        (gradient[0], curvature[0]) = match (heads + flips).is_nan() {
+            true => (0.0, 0.0),
+            false => Proportions::derivatives(self.p.values()[k], heads, flips - heads),
+        };
     }
 }

@@ -114,6 +114,12 @@ impl Proportions {
         self.log.iter().map(|[p, q]| p.max(least) - q.max(least)).collect()
     }
 
+    /// Derivative and negative second derivative of yes · log p + no · log(1 − p); NaN where both counts and probabilities vanish.
+    pub(super) fn derivatives(p: f64, yes: f64, no: f64) -> (f64, f64) {
+        let (yes, no, q) = (yes / p, no / (1.0 - p), 1.0 - p);
+        (yes - no, yes / p + no / q)
+    }
+
     pub(super) fn with_vector(&self, vector: &[f64]) -> Option<Self> {
         let p = vector.iter().map(|v| if *v < 0.0 { v.exp() / (1.0 + v.exp()) } else { 1.0 / (1.0 + (-v).exp()) });
         Self::new(p.collect(), self.n_columns).ok()

@@ -73,7 +73,7 @@ impl Range {
     }
 
     /// The value on that scale, and its derivative there.
-    fn transform(self, x: f64) -> (f64, f64) {
+    pub(super) fn transform(self, x: f64) -> (f64, f64) {
         match self {
             Range::Real => (x, 1.0),
             Range::Positive => (x.ln(), 1.0 / x),
@@ -82,7 +82,7 @@ impl Range {
         }
     }
 
-    fn back(self, y: f64) -> f64 {
+    pub(super) fn back(self, y: f64) -> f64 {
         match self {
             Range::Real => y,
             Range::Positive => y.exp(),

@@ -1,16 +1,24 @@
 //! Uncertainty of estimates: the information in the data, bootstrap replicates, and what is said of both.
 
+mod bootstrap;
 mod errors;
 mod gaussian;
 mod information;
 mod numerical;
+mod relabel;
+mod replicate;
+mod replicates;
 mod sandwich;
 mod stationarity;
 mod supplemental;
+mod units;
 
+pub use bootstrap::{Bootstrap, Lost, Resampling};
 pub use errors::{Errors, Interval, Wald};
 pub use gaussian::{gaussian_errors, gaussian_stationarity};
 pub use information::derivatives;
+pub use replicate::Resample;
+pub use replicates::{IntervalKind, Replicates};
 pub use stationarity::{PointKind, Stationarity};
 
 use crate::data::Source;

@@ -5,13 +5,14 @@
 //! splits the count of a category over its cells in proportion to their probabilities; the M-step gives every parameter its
 //! share of the factors counted in its group (Ceppellini, Siniscalco & Smith 1955, Ann. Hum. Genet. 20).
 
+use mixtura_kernels::cholesky::at;
 use rand::RngExt;
 use rand_distr::{Binomial, Distribution};
 
-use super::{LatentModel, Posterior, Unconstrained, no_components};
+use super::{Derivatives, Identified, LatentModel, Posterior, Unconstrained, no_components};
 use crate::data::Chunk;
 use crate::error::{Error, Result};
-use crate::family::{ComponentHealth, Health};
+use crate::family::{ComponentHealth, Health, Range};
 use crate::seed::{Rng, Seed};
 use crate::stats::{Counts, Expectation};
 
@@ -172,6 +173,32 @@ impl HiddenMultinomial {
         }
     }
 
+    /// The category of a row.
+    fn category(&self, chunk: Chunk<'_>, i: usize) -> Result<&Category> {
+        let row = chunk.rows.row(i);
+        let number =
+            if row.len() == 1 && row[0].fract() == 0.0 && row[0] >= 0.0 { row[0] as usize } else { usize::MAX };
+        self.categories.get(number).ok_or_else(|| {
+            Error::Data(format!(
+                "row {} is {row:?}: it must be the number of a category, 0 to {}",
+                chunk.first_row + i + 1,
+                self.categories.len() - 1
+            ))
+        })
+    }
+
+    /// Every parameter's coordinate, `None` for the last of a group, and the last of its group.
+    fn free(&self) -> Vec<(Option<usize>, usize)> {
+        let (mut out, mut next) = (Vec::with_capacity(self.values.len()), 0);
+        for &n in &self.groups {
+            let last = out.len() + n - 1;
+            out.extend((0..n - 1).map(|i| (Some(next + i), last)));
+            out.push((None, last));
+            next += n - 1;
+        }
+        out
+    }
+
     /// The model with numbers ≥ 0 normalised group by group; `None` where they cannot be.
     fn with_groups(&self, raw: &[f64]) -> Option<Self> {
         let mut values = Vec::with_capacity(raw.len());
@@ -258,16 +285,7 @@ impl LatentModel for HiddenMultinomial {
             return Err(no_components());
         }
         for i in 0..chunk.rows.n_rows() {
-            let (row, w) = (chunk.rows.row(i), chunk.weight(i));
-            let number =
-                if row.len() == 1 && row[0].fract() == 0.0 && row[0] >= 0.0 { row[0] as usize } else { usize::MAX };
-            let Some(category) = self.categories.get(number) else {
-                return Err(Error::Data(format!(
-                    "row {} is {row:?}: it must be the number of a category, 0 to {}",
-                    chunk.first_row + i + 1,
-                    self.categories.len() - 1
-                )));
-            };
+            let (category, w) = (self.category(chunk, i)?, chunk.weight(i));
             out.weight += w;
             let counts = &mut out.stats.0;
             out.log_likelihood += w * match posterior {
@@ -335,5 +353,83 @@ impl Unconstrained for HiddenMultinomial {
             first += n;
         }
         self.with_groups(&raw)
+    }
+}
+
+/// The parameters of each group but its last, which is 1 less their sum.
+impl Identified for HiddenMultinomial {
+    fn coordinates(&self) -> Vec<f64> {
+        self.values.iter().zip(self.free()).filter(|(_, (own, _))| own.is_some()).map(|(v, _)| *v).collect()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.names.iter().zip(self.free()).filter(|(_, (own, _))| own.is_some()).map(|(n, _)| n.clone()).collect()
+    }
+
+    fn ranges(&self) -> Vec<Range> {
+        vec![Range::Probability; self.n_free_parameters()]
+    }
+
+    fn with_coordinates(&self, coordinates: &[f64]) -> Option<Self> {
+        let free = self.free();
+        (coordinates.len() == self.n_free_parameters() && coordinates.iter().all(|v| *v > 0.0)).then_some(())?;
+        let mut values: Vec<f64> = free.iter().map(|(own, _)| own.map_or(1.0, |i| coordinates[i])).collect();
+        for (f, &(own, last)) in free.iter().enumerate() {
+            values[last] -= if own.is_some() { values[f] } else { 0.0 };
+        }
+        values.iter().all(|v| *v > 0.0).then(|| HiddenMultinomial { values, ..self.clone() })
+    }
+
+    /// Louis' identity over the hidden cells: the complete log-likelihood is Σ log θ over a cell's factors, and minus its Hessian
+    /// Σ 1/θ² of the same, the last of a group being a sum of coordinates.
+    fn differentiate(&self, chunk: Chunk<'_>, out: &mut Derivatives) -> Result<()> {
+        if let Some(f) = self.values.iter().position(|v| *v == 0.0) {
+            return Err(Error::Degenerate(format!(
+                "parameter '{}' is 0, the edge of its range: there are no standard errors there; leave it out",
+                self.names[f]
+            )));
+        }
+        let (free, probabilities, p) = (self.free(), self.probabilities(), out.gradient.len());
+        // Score and information of every cell, by coordinate: dense, since tables are small.
+        let of = |cell: &Cell| {
+            let (mut score, mut information) = (vec![0.0; p], vec![0.0; out.complete.len()]);
+            for &f in &cell.factors {
+                let (inverse, (own, last)) = (1.0 / self.values[f], free[f]);
+                match own {
+                    Some(i) => {
+                        score[i] += inverse;
+                        information[at(i, i)] += inverse * inverse;
+                    }
+                    None => {
+                        let group: Vec<usize> =
+                            free.iter().filter(|(_, l)| *l == last).filter_map(|(i, _)| *i).collect();
+                        for (n, &i) in group.iter().enumerate() {
+                            score[i] -= inverse;
+                            group[..=n].iter().for_each(|&j| information[at(i, j)] += inverse * inverse);
+                        }
+                    }
+                }
+            }
+            (score, information)
+        };
+        let cells: Vec<(Vec<f64>, Vec<f64>)> = self.cells.iter().map(of).collect();
+        for i in 0..chunk.rows.n_rows() {
+            let (category, w) = (self.category(chunk, i)?, chunk.weight(i));
+            let mut share = vec![0.0; self.cells.len()];
+            split(category, &probabilities, 1.0, &mut share);
+            let mut mean = vec![0.0; p];
+            for &c in &category.cells {
+                mean.iter_mut().zip(&cells[c].0).for_each(|(m, s)| *m += share[c] * s);
+                out.complete.iter_mut().zip(&cells[c].1).for_each(|(b, v)| *b += w * share[c] * v);
+            }
+            for &c in &category.cells {
+                let centred: Vec<f64> = cells[c].0.iter().zip(&mean).map(|(s, m)| s - m).collect();
+                for a in 0..p {
+                    (0..=a).for_each(|b| out.missing[at(a, b)] += w * share[c] * centred[a] * centred[b]);
+                }
+            }
+            out.add_score(w, &mean);
+        }
+        out.finite(|| Identified::names(self))
     }
 }

@@ -3,7 +3,7 @@
 use mixtura_kernels::cholesky::{at, packed_len};
 
 use super::mixture::check_label;
-use super::{LatentModel, Mixture, Predict};
+use super::{FreeWeights, LatentModel, Mixture, Predict};
 use crate::data::Chunk;
 use crate::error::{Error, Result};
 use crate::family::{Differentiable, Range};
@@ -67,6 +67,19 @@ impl Derivatives {
         }
     }
 
+    /// Refuses derivatives that do not exist: of a probability of 0, say.
+    pub(super) fn finite(&self, names: impl Fn() -> Vec<String>) -> Result<()> {
+        let observed = self.observed();
+        let finite = |i: usize| self.gradient[i].is_finite() && observed[at(i, i)].is_finite();
+        match (0..self.gradient.len()).find(|i| !finite(*i)) {
+            None => Ok(()),
+            Some(i) => Err(Error::Degenerate(format!(
+                "the log-likelihood cannot be differentiated in {}, which is at the edge of its range: it has no standard error; use fewer components or fix it",
+                names()[i]
+            ))),
+        }
+    }
+
     /// The observed information `complete` − `missing`, packed.
     pub fn observed(&self) -> Vec<f64> {
         self.complete.iter().zip(&self.missing).map(|(c, m)| c - m).collect()
@@ -101,36 +114,33 @@ impl Statistic for Derivatives {
 /// score (1e4 or so where r is e⁻⁶⁰) is below the rounding of the sums.
 const NEGLIGIBLE: f64 = 1e-25;
 
-/// The weights of all components but the last (which is 1 less their sum), then the emission's coordinates.
-impl<E: Differentiable> Identified for Mixture<E> {
+/// The weights of all components but the last (which is 1 less their sum; none where they are fixed), then the emission's coordinates.
+impl<E: Differentiable, W: FreeWeights> Identified for Mixture<E, W> {
     fn coordinates(&self) -> Vec<f64> {
-        let free = &self.weights()[..self.weights().len() - 1];
-        [free.to_vec(), self.emission().coordinates()].concat()
+        let free = (0..self.mixing().n_free_parameters()).map(|k| self.mixing().weight(k));
+        free.chain(self.emission().coordinates()).collect()
     }
 
     fn names(&self) -> Vec<String> {
-        let free = self.weights().len() - 1;
+        let free = self.mixing().n_free_parameters();
         (0..free).map(|k| format!("weight[{k}]")).chain(self.emission().names()).collect()
     }
 
     fn ranges(&self) -> Vec<Range> {
-        let free = self.weights().len() - 1;
+        let free = self.mixing().n_free_parameters();
         std::iter::repeat_n(Range::Probability, free).chain(self.emission().ranges()).collect()
     }
 
     fn with_coordinates(&self, coordinates: &[f64]) -> Option<Self> {
-        let (free, rest) = coordinates.split_at_checked(self.weights().len() - 1)?;
-        let weights = [free, &[1.0 - free.iter().sum::<f64>()]].concat();
-        if !weights.iter().all(|w| *w > 0.0) {
-            return None;
-        }
-        Some(self.with_parts(weights, self.emission().with_coordinates(rest)?))
+        let (free, rest) = coordinates.split_at_checked(self.mixing().n_free_parameters())?;
+        Some(self.with_parts(self.mixing().with_free(free)?, self.emission().with_coordinates(rest)?))
     }
 
     fn differentiate(&self, chunk: Chunk<'_>, out: &mut Derivatives) -> Result<()> {
-        let (k, weights, emission) = (self.weights().len(), self.weights(), self.emission());
-        let (n, free, p) = (chunk.rows.n_rows(), k - 1, out.gradient.len());
-        if let Some(c) = weights.iter().position(|w| *w <= 0.0) {
+        let (k, emission) = (self.mixing().n_components(), self.emission());
+        let weights: Vec<f64> = (0..k).map(|c| self.mixing().weight(c)).collect();
+        let (n, free, p) = (chunk.rows.n_rows(), self.mixing().n_free_parameters(), out.gradient.len());
+        if let Some(c) = weights.iter().position(|w| *w <= 0.0).filter(|_| free > 0) {
             return Err(Error::Model(format!(
                 "the weight of component {c} is 0, the edge of its range: the log-likelihood cannot be differentiated there; leave the component out"
             )));
@@ -177,7 +187,7 @@ impl<E: Differentiable> Identified for Mixture<E> {
                 if c < free {
                     of_weights[c] = weights[c].recip();
                     out.complete[at(c, c)] += wr / (weights[c] * weights[c]);
-                } else {
+                } else if free > 0 {
                     let last = weights[free].recip();
                     of_weights.fill(-last);
                     out.complete[..packed_len(free)].iter_mut().for_each(|b| *b += wr * last * last);
@@ -201,6 +211,6 @@ impl<E: Differentiable> Identified for Mixture<E> {
             }
             out.add_score(w, &score);
         }
-        Ok(())
+        out.finite(|| self.names())
     }
 }

@@ -20,7 +20,7 @@ pub use hidden_multinomial::{Category, Cell, HiddenMultinomial};
 pub use identified::{Derivatives, Identified};
 pub use mixture::{Mixture, MixtureStats, Plausible};
 pub use posterior::{most_probable, posteriors};
-pub use weights::{FixedWeights, WeightPosterior, WeightPrior, Weights};
+pub use weights::{FixedWeights, FreeWeights, WeightPosterior, WeightPrior, Weights};
 
 use std::sync::Arc;
 

@@ -8,10 +8,10 @@ use mixtura_kernels::cholesky::{at, factor};
 use rand_distr::{Distribution, StandardNormal};
 
 use super::truncated::normal_between;
-use super::{LatentModel, Posterior, Unconstrained, draws_only, separation};
+use super::{Derivatives, Identified, LatentModel, Posterior, Unconstrained, draws_only, separation};
 use crate::data::{Chunk, Source, Standardized, for_each_row, standardize, standardize_by};
 use crate::error::{Error, Result};
-use crate::family::{ComponentHealth, Health};
+use crate::family::{ComponentHealth, Health, Range};
 use crate::seed::Seed;
 use crate::special::{ln_normal_tail, normal_excess};
 use crate::stats::{Expectation, Layout, Moments};
@@ -150,6 +150,11 @@ impl Probit {
         Probit { response: data.response, coefficients: (0..data.rows.n_features()).map(|_| 0.5 * draw()).collect() }
     }
 
+    /// The column of the response.
+    pub fn response(&self) -> usize {
+        self.response
+    }
+
     /// The intercept, then the coefficients of the columns but the response, in their order.
     pub fn coefficients(&self) -> &[f64] {
         &self.coefficients
@@ -168,10 +173,39 @@ impl Probit {
         out
     }
 
+    /// A model of the data's own columns as one of their standardised rows: the way back from [`Probit::in_units`].
+    #[must_use]
+    pub fn standardised(&self, data: &Responses<'_>) -> Self {
+        let mut out = self.clone();
+        let affine = &data.rows.affine;
+        for (c, j) in (0..affine.scale.len()).filter(|&j| j != self.response).enumerate() {
+            out.coefficients[0] += self.coefficients[c + 1] * affine.shift[j];
+            out.coefficients[c + 1] *= affine.scale[j];
+        }
+        out
+    }
+
     /// β₀ + x·β of a row, whose response is passed over.
     pub fn linear(&self, row: &[f64]) -> f64 {
         let covariates = row.iter().enumerate().filter(|(j, _)| *j != self.response).map(|(_, x)| x);
         self.coefficients[0] + self.coefficients[1..].iter().zip(covariates).map(|(b, x)| b * x).sum::<f64>()
+    }
+
+    /// A row with its response and weight.
+    fn row<'c>(&self, chunk: Chunk<'c>, i: usize) -> Result<(&'c [f64], f64, f64)> {
+        let (row, number) = (chunk.rows.row(i), chunk.first_row + i + 1);
+        if row.len() != self.coefficients.len() {
+            let (n, d) = (row.len(), self.coefficients.len());
+            return Err(Error::Data(format!("row {number} has {n} cells, the model {d}")));
+        }
+        if let Some(j) = row.iter().position(|x| x.is_nan()) {
+            return Err(Error::Data(format!("row {number}, column {} is missing: fill it in", j + 1)));
+        }
+        let y = row[self.response];
+        if y != 0.0 && y != 1.0 {
+            return Err(Error::Data(format!("row {number}: the response is {y}: it must be 0 or 1")));
+        }
+        Ok((row, y, chunk.weight(i)))
     }
 
     /// What the E-step puts in the place of a row's latent variable: its mean given the response.
@@ -239,19 +273,8 @@ impl LatentModel for Probit {
     ) -> Result<()> {
         let sampled = draws_only(posterior)?;
         for i in 0..chunk.rows.n_rows() {
-            let (row, w) = (chunk.rows.row(i), chunk.weight(i));
-            let number = chunk.first_row + i + 1;
-            if row.len() != self.coefficients.len() {
-                let (n, d) = (row.len(), self.coefficients.len());
-                return Err(Error::Data(format!("row {number} has {n} cells, the model {d}")));
-            }
-            if let Some(j) = row.iter().position(|x| x.is_nan()) {
-                return Err(Error::Data(format!("row {number}, column {} is missing: fill it in", j + 1)));
-            }
-            let (y, linear) = (row[self.response], self.linear(row));
-            if y != 0.0 && y != 1.0 {
-                return Err(Error::Data(format!("row {number}: the response is {y}: it must be 0 or 1")));
-            }
+            let (row, y, w) = self.row(chunk, i)?;
+            let linear = self.linear(row);
             completed.clear();
             completed.extend((0..row.len()).filter(|&j| j != self.response).map(|j| row[j]));
             completed.push(match sampled {
@@ -304,5 +327,48 @@ impl Unconstrained for Probit {
 
     fn with_vector(&self, vector: &[f64]) -> Option<Self> {
         self.with_parameters(vector)
+    }
+}
+
+/// The coefficients, the intercept first.
+impl Identified for Probit {
+    fn coordinates(&self) -> Vec<f64> {
+        self.coefficients.clone()
+    }
+
+    fn names(&self) -> Vec<String> {
+        (0..self.coefficients.len()).map(|j| format!("coefficient[{j}]")).collect()
+    }
+
+    fn ranges(&self) -> Vec<Range> {
+        vec![Range::Real; self.coefficients.len()]
+    }
+
+    fn with_coordinates(&self, coordinates: &[f64]) -> Option<Self> {
+        self.with_parameters(coordinates)
+    }
+
+    /// The second derivatives of log Φ themselves: with t = ∓x·β and the inverse Mills ratio h, the score is ±h x and minus the Hessian
+    /// h (h − t) x xᵀ; what is complete is x xᵀ (the latent variable's variance is 1), and the rest is missing.
+    fn differentiate(&self, chunk: Chunk<'_>, out: &mut Derivatives) -> Result<()> {
+        let p = self.coefficients.len();
+        for i in 0..chunk.rows.n_rows() {
+            let (row, y, w) = self.row(chunk, i)?;
+            let side = if y == 1.0 { 1.0 } else { -1.0 };
+            let t = -side * self.linear(row);
+            let excess = normal_excess(t);
+            let observed = (t + excess) * excess;
+            let covariates = (0..row.len()).filter(|&j| j != self.response).map(|j| row[j]);
+            let x: Vec<f64> = [1.0].into_iter().chain(covariates).collect();
+            for a in 0..p {
+                for b in 0..=a {
+                    out.complete[at(a, b)] += w * x[a] * x[b];
+                    out.missing[at(a, b)] += w * x[a] * x[b] * (1.0 - observed);
+                }
+            }
+            let score: Vec<f64> = x.iter().map(|x| side * (t + excess) * x).collect();
+            out.add_score(w, &score);
+        }
+        out.finite(|| self.names())
     }
 }

@@ -33,6 +33,36 @@ pub trait Weights: Clone + Send + Sync {
     fn with_parameters<'a>(&self, k: usize, parameters: &'a [f64]) -> Option<(Self, &'a [f64])>;
 }
 
+/// Weights whose free ones are coordinates ([`super::Identified`]): as many as [`Weights::n_free_parameters`] says, all but the last.
+pub trait FreeWeights: Weights {
+    /// These weights with other free ones; `None` where they are no distribution of positive weights.
+    fn with_free(&self, free: &[f64]) -> Option<Self>;
+    /// The weights of the components in another order; `None` where the weights themselves say which component is which.
+    fn reordered(&self, order: &[usize]) -> Option<Self>;
+}
+
+impl FreeWeights for Vec<f64> {
+    fn with_free(&self, free: &[f64]) -> Option<Self> {
+        let weights = [free, &[1.0 - free.iter().sum::<f64>()]].concat();
+        (weights.len() == self.len() && weights.iter().all(|w| *w > 0.0)).then_some(weights)
+    }
+
+    fn reordered(&self, order: &[usize]) -> Option<Self> {
+        Some(order.iter().map(|&k| self[k]).collect())
+    }
+}
+
+impl FreeWeights for FixedWeights {
+    fn with_free(&self, free: &[f64]) -> Option<Self> {
+        free.is_empty().then(|| self.clone())
+    }
+
+    fn reordered(&self, order: &[usize]) -> Option<Self> {
+        let equal = self.0.iter().all(|w| *w == self.0[0]);
+        (equal || order.is_sorted()).then(|| self.clone())
+    }
+}
+
 /// Maximum likelihood: the weights themselves.
 impl Weights for Vec<f64> {
     fn n_components(&self) -> usize {

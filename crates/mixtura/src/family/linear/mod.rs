@@ -10,11 +10,12 @@ mod solve;
 
 pub use prepare::Prepared;
 
+use mixtura_kernels::cholesky::at;
 use mixtura_kernels::moments::{self, Strided};
 use mixtura_kernels::{Aligned, Isa, TILE};
 use rand_distr::{Distribution, StandardNormal};
 
-use super::{ComponentHealth, EMPTY_SHARE, Emission, Health};
+use super::{ComponentHealth, Differentiable, EMPTY_SHARE, Emission, Health, Range};
 use crate::data::{Affine, Rows};
 use crate::error::{Error, Result};
 use crate::model::Unconstrained;
@@ -373,5 +374,59 @@ impl Unconstrained for Linear {
         }
         let on_floor = next.variances.iter().any(|v| *v < self.floor);
         (next.variances.len() == k && !on_floor).then(|| next.checked().ok()).flatten()
+    }
+}
+
+/// For every component the coefficients, then the standard deviations σ of the noise of all.
+impl Differentiable for Linear {
+    fn coordinates(&self) -> Vec<f64> {
+        let coefficients = (0..self.n_components()).flat_map(|k| self.coefficients(k));
+        coefficients.chain(self.variances.iter().map(|v| v.sqrt())).collect()
+    }
+
+    fn names(&self) -> Vec<String> {
+        let (k, width) = (self.n_components(), self.n_covariates + usize::from(self.intercept));
+        let coefficients = (0..k * width).map(|i| format!("coefficient[{}][{}]", i / width, i % width));
+        coefficients.chain((0..k).map(|c| format!("sigma[{c}]"))).collect()
+    }
+
+    fn ranges(&self) -> Vec<Range> {
+        let k = self.n_components();
+        [vec![Range::Real; self.slopes.len() + k * usize::from(self.intercept)], vec![Range::Positive; k]].concat()
+    }
+
+    fn with_coordinates(&self, coordinates: &[f64]) -> Option<Self> {
+        let k = self.n_components();
+        let (coefficients, sigma) = coordinates.split_at_checked(coordinates.len().checked_sub(k)?)?;
+        if !sigma.iter().all(|s| *s > 0.0) {
+            return None;
+        }
+        let vector: Vec<f64> = coefficients.iter().copied().chain(sigma.iter().map(|s| s.ln())).collect();
+        (vector.len() == self.n_free_parameters()).then(|| self.with_vector(&vector)).flatten()
+    }
+
+    fn coordinates_of(&self, k: usize) -> Vec<usize> {
+        let width = self.n_covariates + usize::from(self.intercept);
+        (k * width..(k + 1) * width).chain([self.n_components() * width + k]).collect()
+    }
+
+    /// With e the residual and x its covariates (1 first where there is an intercept): ∂β = e x / σ², ∂σ = (e²/σ² − 1)/σ.
+    fn differentiate(&self, k: usize, row: &[f64], gradient: &mut [f64], curvature: &mut [f64]) {
+        gradient.fill(0.0);
+        curvature.fill(0.0);
+        if row.iter().any(|x| x.is_nan()) {
+            return;
+        }
+        let (y, covariates) = row.split_last().expect("a response");
+        let (first, last, sigma) = (usize::from(self.intercept), gradient.len() - 1, self.variances[k].sqrt());
+        let z = (y - self.predict(k, covariates)) / sigma;
+        let x = |i: usize| if i < first { 1.0 } else { covariates[i - first] } / sigma;
+        for i in 0..last {
+            gradient[i] = z * x(i);
+            (0..=i).for_each(|j| curvature[at(i, j)] = x(i) * x(j));
+            curvature[at(last, i)] = 2.0 * z * x(i) / sigma;
+        }
+        gradient[last] = (z * z - 1.0) / sigma;
+        curvature[at(last, last)] = (3.0 * z * z - 1.0) / (sigma * sigma);
     }
 }

@@ -8,11 +8,11 @@ use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::quadrature::panels;
-use super::{Sample, interval, no_spread, valid};
+use super::{Louis, Sample, interval, names, no_spread, valid};
 use crate::data::Chunk;
 use crate::error::{Error, Result};
-use crate::family::{ComponentHealth, Health};
-use crate::model::{LatentModel, Posterior, Unconstrained, draws_only};
+use crate::family::{ComponentHealth, Health, Range};
+use crate::model::{Derivatives, Identified, LatentModel, Posterior, Unconstrained, draws_only};
 use crate::seed::Seed;
 use crate::stats::{Expectation, Statistic};
 
@@ -105,6 +105,13 @@ impl CensoredExtremeValue {
     pub fn in_units(&self, sample: &Sample) -> Self {
         let (mu, sigma) = sample.original(self.mu, self.sigma);
         CensoredExtremeValue { mu, sigma }
+    }
+
+    /// A model in the data's own unit as one of the sample's standardised rows.
+    #[must_use]
+    pub fn standardised(&self, sample: &Sample) -> Self {
+        let scale = sample.scale();
+        CensoredExtremeValue { mu: self.mu / scale - sample.shift() / scale, sigma: self.sigma / scale }
     }
 
     /// What the E-step puts in the place of a row: the means of y and of exp((y − μ)/σ) for a value y between `lower` and `upper`
@@ -242,6 +249,29 @@ impl Sums {
     }
 }
 
+/// The complete score of z is (e^z − 1, z e^z − z − 1); expectations between two ends by quadrature.
+fn louis(ends: [f64; 2]) -> Louis {
+    let score = |z: f64| [z.exp_m1(), z * z.exp_m1() - 1.0];
+    let information = |z: f64| {
+        let e = z.exp();
+        [e, z * e + z.exp_m1(), z * z * e + 2.0 * z * z.exp_m1() - 1.0]
+    };
+    if ends[0] == ends[1] {
+        return Louis { score: score(ends[0]), complete: information(ends[0]), missing: [0.0; 3] };
+    }
+    let (mut mass, mut mean, mut complete, mut missing) = (0.0, [0.0; 2], [0.0; 3], [0.0; 3]);
+    nodes(ends, |_, g| mass += g);
+    nodes(ends, |z, g| {
+        (0..2).for_each(|i| mean[i] += g / mass * score(z)[i]);
+        (0..3).for_each(|i| complete[i] += g / mass * information(z)[i]);
+    });
+    nodes(ends, |z, g| {
+        let [a, b] = [score(z)[0] - mean[0], score(z)[1] - mean[1]];
+        [a * a, a * b, b * b].iter().zip(&mut missing).for_each(|(v, m)| *m += g / mass * v);
+    });
+    Louis { score: mean, complete, missing }
+}
+
 impl LatentModel for CensoredExtremeValue {
     type Stats = Records;
     type Scratch = ();
@@ -348,5 +378,32 @@ impl Unconstrained for CensoredExtremeValue {
     fn with_vector(&self, vector: &[f64]) -> Option<Self> {
         let &[mu, log] = vector else { return None };
         CensoredExtremeValue::new(mu, log.exp()).ok()
+    }
+}
+
+/// μ and σ.
+impl Identified for CensoredExtremeValue {
+    fn coordinates(&self) -> Vec<f64> {
+        self.parameters()
+    }
+
+    fn names(&self) -> Vec<String> {
+        names()
+    }
+
+    fn ranges(&self) -> Vec<Range> {
+        vec![Range::Real, Range::Positive]
+    }
+
+    fn with_coordinates(&self, coordinates: &[f64]) -> Option<Self> {
+        self.with_parameters(coordinates)
+    }
+
+    fn differentiate(&self, chunk: Chunk<'_>, out: &mut Derivatives) -> Result<()> {
+        for i in 0..chunk.rows.n_rows() {
+            let ends = interval(chunk.rows.row(i), chunk.first_row + i + 1)?;
+            louis(ends.map(|b| (b - self.mu) / self.sigma)).add(chunk.weight(i), self.sigma, out);
+        }
+        out.finite(names)
     }
 }

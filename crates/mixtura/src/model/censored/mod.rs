@@ -14,8 +14,9 @@ mod quadrature;
 pub use extreme_value::{CensoredExtremeValue, Records};
 pub use normal::CensoredNormal;
 
-use crate::data::{Dense, power_of_two};
+use crate::data::{Dense, for_each_row, power_of_two};
 use crate::error::{Error, Result};
+use crate::model::Derivatives;
 
 /// Censored values made ready for a fit: checked, and shifted and scaled so that no unit is too large or too small.
 ///
@@ -123,6 +124,19 @@ impl Sample {
         &self.rows
     }
 
+    /// The rows in the data's own unit, as [`Sample::rows`] otherwise (rounded once).
+    ///
+    /// # Errors
+    /// None that a valid sample can cause.
+    pub fn rows_in_units(&self) -> Result<Dense<'static>> {
+        let (mut cells, mut weights) = (Vec::new(), Vec::new());
+        for_each_row(&self.rows, |_, row, w, _| {
+            cells.extend(row.iter().map(|b| b * self.scale + self.shift));
+            weights.push(w);
+        })?;
+        Dense::new(cells, 2)?.with_weights(weights)
+    }
+
     /// What was subtracted.
     pub fn shift(&self) -> f64 {
         self.shift
@@ -173,4 +187,28 @@ fn valid(mu: f64, sigma: f64) -> bool {
 
 fn no_spread() -> Error {
     Error::Data("all completed values are the same, so sigma would be 0: at least two different ones are needed".into())
+}
+
+/// Score and information of a row's value, expected, in z = (y − μ)/σ for σ = 1: by μ, then by σ.
+struct Louis {
+    score: [f64; 2],
+    /// (μ, μ), (σ, μ), (σ, σ).
+    complete: [f64; 3],
+    missing: [f64; 3],
+}
+
+impl Louis {
+    /// Adds a row of weight `w` at scale σ.
+    fn add(&self, w: f64, sigma: f64, out: &mut Derivatives) {
+        let (one, two) = (1.0 / sigma, 1.0 / sigma / sigma);
+        for i in 0..3 {
+            out.complete[i] += w * self.complete[i] * two;
+            out.missing[i] += w * self.missing[i] * two;
+        }
+        out.add_score(w, &self.score.map(|s| s * one));
+    }
+}
+
+fn names() -> Vec<String> {
+    vec!["mu".into(), "sigma".into()]
 }

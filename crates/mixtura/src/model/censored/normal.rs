@@ -6,12 +6,12 @@
 use rand_distr::{Distribution, StandardNormal};
 
 use super::quadrature::panels;
-use super::{Sample, interval, no_spread, valid};
+use super::{Louis, Sample, interval, names, no_spread, valid};
 use crate::data::Chunk;
 use crate::error::{Error, Result};
-use crate::family::{ComponentHealth, Health};
+use crate::family::{ComponentHealth, Health, Range};
 use crate::model::truncated::normal_between;
-use crate::model::{LatentModel, Posterior, Unconstrained, draws_only};
+use crate::model::{Derivatives, Identified, LatentModel, Posterior, Unconstrained, draws_only};
 use crate::seed::{Rng, Seed};
 use crate::special::{HALF_LN_TAU, ln_normal_tail, normal_excess};
 use crate::stats::{Expectation, Layout, Moments};
@@ -69,6 +69,13 @@ impl CensoredNormal {
         CensoredNormal { mu, sigma }
     }
 
+    /// A model in the data's own unit as one of the sample's standardised rows.
+    #[must_use]
+    pub fn standardised(&self, sample: &Sample) -> Self {
+        let scale = sample.scale();
+        CensoredNormal { mu: self.mu / scale - sample.shift() / scale, sigma: self.sigma / scale }
+    }
+
     /// What the E-step puts in the place of a row: the mean and the variance of a value that lies between `lower` and `upper`
     /// (infinite or NaN where open).
     ///
@@ -122,22 +129,50 @@ impl Part {
     }
 
     fn inside(lower: f64, upper: f64) -> Self {
-        // About the most probable point z₀ the density is φ(z₀) exp(−t (t + 2 z₀) / 2); where it falls by 100 nats it ends.
-        let top = 0.0_f64.clamp(lower, upper);
-        let reach = 200.0 / (top.abs() + (top * top + 200.0).sqrt());
-        let (from, to) = ((lower - top).max(-reach), (upper - top).min(reach));
-        // A panel spans at most 2.5 standard deviations or, far out, 5 lengths over which the density falls by e: the error of a
-        // 16-point rule is then below rounding.
-        let width = 2.5 / (0.5 * top.abs()).max(1.0);
         let (mut mass, mut first, mut second) = (0.0, 0.0, 0.0);
-        panels(from, to, width, |t, w| {
-            let g = w * (-0.5 * t * (t + 2.0 * top)).exp();
-            (mass, first, second) = (mass + g, first + g * t, second + g * t * t);
-        });
+        let top = nodes([lower, upper], |t, g| (mass, first, second) = (mass + g, first + g * t, second + g * t * t));
         let mean = first / mass;
         let log = mass.ln() - 0.5 * top * top - HALF_LN_TAU;
         Part { log, mean: top + mean, variance: (second / mass - mean * mean).max(0.0) }
     }
+}
+
+/// Calls `visit` with t and weights g such that Σ g f(z₀ + t) = ∫ f φ / φ(z₀) between two ends (either may be open), about the most
+/// probable point z₀, which it returns.
+fn nodes([lower, upper]: [f64; 2], mut visit: impl FnMut(f64, f64)) -> f64 {
+    // About z₀ the density is φ(z₀) exp(−t (t + 2 z₀) / 2); where it falls by 100 nats it ends.
+    let top = 0.0_f64.clamp(lower, upper);
+    let reach = 200.0 / (top.abs() + (top * top + 200.0).sqrt());
+    let (from, to) = ((lower - top).max(-reach), (upper - top).min(reach));
+    // A panel spans at most 2.5 standard deviations or, far out, 5 lengths over which the density falls by e: the error of a
+    // 16-point rule is then below rounding.
+    let width = 2.5 / (0.5 * top.abs()).max(1.0);
+    panels(from, to, width, |t, w| visit(t, w * (-0.5 * t * (t + 2.0 * top)).exp()));
+    top
+}
+
+/// The complete score of z is (z, z² − 1), and minus its derivative (1, 2z, 3z² − 1); expectations between two ends by quadrature.
+fn louis(ends: [f64; 2]) -> Louis {
+    let (mut mean, mut central) = (ends[0], [0.0; 3]);
+    if ends[0] < ends[1] {
+        let (mut mass, mut first) = (0.0, 0.0);
+        let top = nodes(ends, |t, g| (mass, first) = (mass + g, first + g * t));
+        let middle = first / mass;
+        mean = top + middle;
+        nodes(ends, |t, g| {
+            let (d, g) = (t - middle, g / mass);
+            (0..3).for_each(|i| central[i] += g * d.powi(i as i32 + 2));
+        });
+    }
+    let [variance, third, fourth] = central;
+    let square = mean * mean + variance;
+    // z² less its mean is 2 E[z] d + d² − Var, d = z − E[z]: no difference of large numbers.
+    let missing = [
+        variance,
+        2.0 * mean * variance + third,
+        4.0 * mean * (mean * variance + third) + (fourth - variance * variance),
+    ];
+    Louis { score: [mean, square - 1.0], complete: [1.0, 2.0 * mean, 3.0 * square - 1.0], missing }
 }
 
 /// The variance beyond an end of 100 or more, to the last bit: the asymptotic series a⁻² (1 − 6 a⁻² + 50 a⁻⁴ − 518 a⁻⁶ + 6354 a⁻⁸).
@@ -232,5 +267,32 @@ impl Unconstrained for CensoredNormal {
     fn with_vector(&self, vector: &[f64]) -> Option<Self> {
         let &[mu, log] = vector else { return None };
         CensoredNormal::new(mu, log.exp()).ok()
+    }
+}
+
+/// μ and σ.
+impl Identified for CensoredNormal {
+    fn coordinates(&self) -> Vec<f64> {
+        self.parameters()
+    }
+
+    fn names(&self) -> Vec<String> {
+        names()
+    }
+
+    fn ranges(&self) -> Vec<Range> {
+        vec![Range::Real, Range::Positive]
+    }
+
+    fn with_coordinates(&self, coordinates: &[f64]) -> Option<Self> {
+        self.with_parameters(coordinates)
+    }
+
+    fn differentiate(&self, chunk: Chunk<'_>, out: &mut Derivatives) -> Result<()> {
+        for i in 0..chunk.rows.n_rows() {
+            let ends = interval(chunk.rows.row(i), chunk.first_row + i + 1)?;
+            louis(ends.map(|b| (b - self.mu) / self.sigma)).add(chunk.weight(i), self.sigma, out);
+        }
+        out.finite(names)
     }
 }
