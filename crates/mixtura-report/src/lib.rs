@@ -5,6 +5,7 @@
 
 mod clusters;
 mod components;
+mod errors;
 mod figures;
 mod overlap;
 mod selection;
@@ -17,6 +18,7 @@ use mixtura::fit::Selection;
 use mixtura::persist::{DERIVED, SavedModel};
 
 pub use clusters::clusters;
+pub use errors::errors;
 pub use selection::{doubts as selection_doubts, selection, selection_table};
 pub use textbook::{Textbook, textbook};
 
