@@ -50,6 +50,17 @@ impl IntervalKind {
             IntervalKind::BiasCorrected => "bc",
         }
     }
+
+    /// The kind of a name.
+    ///
+    /// # Errors
+    /// If there is none, with the names there are.
+    pub fn named(name: &str) -> Result<Self> {
+        IntervalKind::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| {
+            let names = IntervalKind::ALL.map(IntervalKind::name).join(", ");
+            Error::Usage(format!("there are no intervals '{name}': use one of {names}"))
+        })
+    }
 }
 
 impl Replicates {
