@@ -14,6 +14,7 @@ mod data;
 mod density;
 mod describe;
 mod em;
+mod errors;
 mod estep;
 mod failure;
 mod fit;
@@ -66,6 +67,7 @@ enum Command {
     Score(score::Args),
     Sample(sample::Args),
     Describe(describe::Args),
+    Errors(errors::Args),
     Marginal(marginal::Args),
     Condition(condition::Args),
     Regress(regress::Args),
@@ -104,6 +106,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Score(args) => score::run(args),
         Command::Sample(args) => sample::run(args),
         Command::Describe(args) => describe::run(args),
+        Command::Errors(args) => errors::run(args),
         Command::Marginal(args) => marginal::run(args),
         Command::Condition(args) => condition::run(args),
         Command::Regress(args) => regress::run(args),

@@ -1,65 +1,59 @@
 //! Standard errors and intervals as a table, and what a reader of them must know.
 
-use mixtura::Result;
 use mixtura::family::Range;
-use mixtura::infer::{Errors, Stationarity};
+use mixtura::infer::Answer;
 
 use crate::doubt_list;
-use crate::figures::{paragraphs, plain, short, to_unit};
+use crate::figures::{count, paragraphs, plain, short, to_unit};
 
 /// Longest name of a parameter that is shown whole.
-const LONGEST_NAME: usize = 40;
+const LONGEST_NAME: usize = 36;
 
-/// One line per parameter: estimate, standard error, interval; then the kind of point, and notes. `tables` are the parameters of a
-/// model and what was derived from them.
-///
-/// # Errors
-/// If the level is not between 0 and 1.
-pub fn errors(tables: &[&Errors], point: Option<&Stationarity>, level: f64) -> Result<String> {
+/// One line per parameter: estimate, standard error, interval; then how they were found, the kind of point that the fit is, and
+/// notes.
+pub fn errors(answer: &Answer, rows: usize) -> String {
+    let found = &answer.errors;
     let mut body = Vec::new();
     let mut scales: Vec<&str> = Vec::new();
-    for made in tables {
-        for (i, (interval, se)) in made.intervals(level)?.iter().zip(made.standard_errors()).enumerate() {
-            let number = |x: f64| to_unit(x, se);
-            let name = short(&made.names[i], LONGEST_NAME);
-            body.push(vec![
-                name,
-                number(made.estimates[i]),
-                to_unit(se, se),
-                number(interval.low),
-                number(interval.high),
-            ]);
-            let scale = made.ranges[i].scale();
-            if made.ranges[i] != Range::Real && !scales.contains(&scale) {
-                scales.push(scale);
-            }
+    for (i, (interval, se)) in answer.intervals.iter().zip(found.standard_errors()).enumerate() {
+        // An estimate that is known exactly has no unit but itself.
+        let unit = if se > 0.0 { se } else { 0.0 };
+        let cells = [found.estimates[i], se, interval.low, interval.high].map(|x| to_unit(x, unit));
+        body.push([vec![short(&found.names[i], LONGEST_NAME)], cells.to_vec()].concat());
+        let scale = match found.ranges[i] {
+            Range::Real => continue,
+            Range::Positive => "what is positive on the log scale",
+            Range::Probability => "probabilities on the logit scale",
+            Range::Correlation => "correlations on the atanh scale",
+        };
+        if !scales.contains(&scale) {
+            scales.push(scale);
         }
     }
     let header = ["parameter", "estimate", "std. error", "low", "high"].map(String::from);
-    let mut text = plain(&header, body, &[0]);
-    let method = tables.first().map_or("", |t| t.method);
-    let percent = (level * 100.0 * 1e9).round() / 1e9;
-    let what = |scale: &&str| match *scale {
-        "log" => "variances and standard deviations on the log scale",
-        "logit" => "weights on the logit scale",
-        _ => "correlations on the atanh scale",
+    let percent = (answer.level * 100.0 * 1e9).round() / 1e9;
+    let how = match answer.interval {
+        "wald" if scales.is_empty() => String::new(),
+        "wald" => format!(": {}", scales.join(", ")),
+        _ => String::new(),
     };
-    let of: Vec<&str> = scales.iter().map(what).collect();
-    let how = if of.is_empty() { String::new() } else { format!(": {}", of.join(", ")) };
-    let mut lines = vec![format!("Standard errors by method {method}; Wald intervals of {percent} %{how}.")];
-    lines.extend(point.map(|p| format!("The fit is {}.", p.detail)));
-    text.push('\n');
-    text.push_str(&paragraphs(&lines));
-    let notes = tables.first().map_or(&[][..], |t| &t.notes);
-    text.push_str(&doubt_list(notes));
-    Ok(text)
+    let mut lines = vec![format!(
+        "Standard errors {} ({}), {}; {} intervals of {percent} %{how}.",
+        answer.by.words(),
+        answer.by.name(),
+        count(rows, "row"),
+        if answer.interval == "bc" { "bias-corrected" } else { answer.interval },
+    )];
+    lines.extend(answer.point.as_ref().map(|p| format!("The fit is {}.", p.detail)));
+    format!("{}\n{}{}", plain(&header, body, &[0]), paragraphs(&lines), doubt_list(&found.notes))
 }
 
 #[cfg(test)]
 mod tests {
     use mixtura::data::Dense;
     use mixtura::family::gaussian::{Gaussian, Structure};
-    use mixtura::infer::{Method, derived, gaussian_errors, gaussian_stationarity};
+    use mixtura::fit::Control;
+    use mixtura::infer::{By, Question};
     use mixtura::model::Mixture;
 
     use super::errors;
@@ -69,11 +63,9 @@ mod tests {
         // Mean 3, variance 3.5 of four rows: standard errors √(3.5/4) = 0.935 and 3.5·√(2/4) = 2.475; of the deviation 1.871/√8 = 0.661.
         let rows = Dense::new(vec![1.0, 2.0, 3.0, 6.0], 1).unwrap();
         let model = Mixture::equal(Gaussian::new(Structure::Full, 1, vec![3.0], vec![3.5]).unwrap());
-        let columns = ["height".to_owned()];
-        let made = gaussian_errors(&model, &rows, &columns, Method::Louis).unwrap();
-        let more = derived(&made, &model, &columns).unwrap();
-        let point = gaussian_stationarity(&model, &rows, &columns).unwrap();
-        let text = errors(&[&made, &more], Some(&point), 0.95).unwrap();
+        let question = Question::new(By::named("louis").unwrap());
+        let answer = question.gaussian(&model, &rows, &["height".to_owned()], Control::default()).unwrap();
+        let text = errors(&answer, 4);
         let cells = |start: &str| {
             let line = text.lines().find(|l| l.starts_with(start)).unwrap_or_else(|| panic!("{text}"));
             line.split_whitespace().map(str::to_owned).collect::<Vec<String>>()
@@ -82,9 +74,9 @@ mod tests {
         assert_eq!(cells("mean"), ["mean[0][height]", "3.000", "0.935", "1.167", "4.833"]);
         assert_eq!(cells("covariance"), ["covariance[0][height,height]", "3.50", "2.47", "0.88", "13.99"]);
         assert_eq!(cells("sd")[..3], ["sd[0][height]", "1.871", "0.661"]);
-        assert!(text.contains("Wald intervals of 95 %") && text.contains("on the log scale"), "{text}");
+        assert_eq!(cells("weight"), ["weight[0]", "1.00", "0.00", "1.00", "1.00"]);
+        assert!(text.contains("wald intervals of 95 %") && text.contains("on the log scale"), "{text}");
         assert!(text.contains("The fit is an optimum"), "{text}");
         assert!(text.lines().all(|l| l.chars().count() <= 80), "{text}");
-        assert!(errors(&[&made], None, 1.0).is_err());
     }
 }

@@ -6,7 +6,7 @@ use mixtura::data::{Dense, Source, for_each_row};
 use mixtura::family::gaussian::{Gaussian, Structure};
 use mixtura::family::{Differentiable, Emission};
 use mixtura::fit::{Control, ModelOptions, fit_model};
-use mixtura::infer::{self, Errors, Method, PointKind, Stationarity};
+use mixtura::infer::{self, By, Errors, Method, PointKind, Question, Stationarity};
 use mixtura::model::{Identified, LatentModel, Mixture};
 use mixtura_testkit::oracle::{gaussian_log_density, log_sum_exp};
 use mixtura_testkit::rows::{self, Random};
@@ -107,6 +107,12 @@ fn imperfect(n: usize, k: usize, d: usize, structure: Structure, seed: u64) -> D
 }
 
 /// The optimum near a start from the labelled rows' positions, to 1e-12 nats.
+/// What every face shows: coordinates and what follows from them.
+fn told(model: &Mixture<Gaussian>, table: &Dense) -> Errors {
+    let question = Question::new(By::Information(Method::Louis));
+    question.gaussian(model, table, &[], Control::default()).unwrap().errors
+}
+
 fn optimum(table: &Dense, k: usize, structure: Structure) -> Mixture<Gaussian> {
     let d = table.n_features();
     let means = (0..k * d).map(|n| 3.2 * (n / d) as f64 * if (n % d).is_multiple_of(2) { 1.0 } else { -0.7 }).collect();
@@ -319,9 +325,9 @@ fn closed_forms() {
         close(sandwich.covariance[1], third / m);
         close(sandwich.covariance[3], (fourth - v * v) / m);
         // Var(σ) = σ²/2n, by the delta method in the data's own units.
-        let own = infer::gaussian_errors(&one, &table, &["x".into()], Method::Louis).unwrap();
-        let derived = infer::derived(&own, &one, &["x".into()]).unwrap();
-        assert!((derived.covariance[0] - v / 2.0 / m).abs() < 1e-9 * v, "{derived:?}");
+        let told = told(&one, &table);
+        assert_eq!(told.names, ["weight[0]", "mean[0][0]", "covariance[0][0,0]", "sd[0][0]"]);
+        assert!((told.covariance[15] - v / 2.0 / m).abs() < 1e-9 * v, "{told:?}");
     }
     // Every component known: weights are those of a multinomial sample, each mean has Σ_k/n_k.
     let (values, labels) = rows::clusters(5, 300, 3, 2);
@@ -342,10 +348,10 @@ fn closed_forms() {
     let (a, b) = (errors.estimates[0], errors.estimates[1]);
     assert!((errors.covariance[1] + a * b / total).abs() < 1e-12);
     // The last weight has its own binomial variance.
-    let derived = infer::derived(&errors, &model, &[]).unwrap();
-    let last = 1.0 - a - b;
-    assert_eq!(derived.names[0], "weight[2]");
-    assert!((derived.covariance[0] - last * (1.0 - last) / total).abs() < 1e-10);
+    let told = told(&model, &table);
+    let (last, p) = (1.0 - a - b, told.names.len());
+    assert_eq!(told.names[2], "weight[2]");
+    assert!((told.covariance[2 * p + 2] - last * (1.0 - last) / total).abs() < 1e-10);
 }
 
 #[test]
@@ -495,8 +501,8 @@ fn what_has_no_standard_errors_is_refused_in_a_sentence() {
     let wild = Mixture::equal(bank(vec![-40.0, 0.0, 60.0, 0.0], unit.repeat(2)));
     let sentence = refused(infer::errors(&wild, &table, Method::Louis));
     assert!(sentence.contains("the data say nothing of mean[1][0]"), "{sentence}");
-    assert!(Method::named("jackknife").unwrap_err().to_string().contains("use louis, numerical, sem, sandwich"));
-    for method in Method::ALL {
-        assert_eq!(Method::named(method.name()).unwrap(), method);
+    assert!(By::named("jackknife").unwrap_err().to_string().contains("use one of louis, numerical, sem, sandwich"));
+    for by in By::all() {
+        assert_eq!(By::named(by.name()).unwrap(), by);
     }
 }

@@ -54,17 +54,6 @@ impl Method {
             Method::Sandwich => "sandwich",
         }
     }
-
-    /// The method of a name.
-    ///
-    /// # Errors
-    /// If there is none.
-    pub fn named(name: &str) -> Result<Self> {
-        Method::ALL.into_iter().find(|m| m.name() == name).ok_or_else(|| {
-            let names: Vec<&str> = Method::ALL.iter().map(|m| m.name()).collect();
-            Error::Usage(format!("there is no method '{name}' for standard errors: use {}", names.join(", ")))
-        })
-    }
 }
 
 /// Estimates of a model with their covariance, in the units of model and source. Where estimates have no standard errors (a saddle, a
