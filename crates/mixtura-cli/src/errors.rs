@@ -172,21 +172,46 @@ impl<'a> ErrorsJson<'a> {
     }
 }
 
-/// Asks with a bar where replicates take time and somebody looks on.
-pub(crate) fn ask(
-    source: &str,
-    quiet: bool,
-    work: impl FnOnce(Control<'_>) -> mixtura::Result<Answer>,
-) -> Result<Answer, Failure> {
+/// Standard errors that a fit was asked for beside its estimates: nothing, an answer, or why there is none.
+pub(crate) type Beside = Option<Result<Answer, Error>>;
+
+/// The same as fields of an object of `--json`.
+#[derive(Serialize)]
+pub(crate) struct BesideJson<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<ErrorsJson<'a>>,
+    /// Why there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no_errors: Option<String>,
+}
+
+impl<'a> BesideJson<'a> {
+    pub(crate) fn of(beside: &'a Beside) -> Self {
+        let found = beside.as_ref().map(Result::as_ref);
+        BesideJson {
+            errors: found.and_then(Result::ok).map(ErrorsJson::of),
+            no_errors: found.and_then(Result::err).map(Error::to_string),
+        }
+    }
+}
+
+/// The same as text below that of a fit to so many rows.
+pub(crate) fn text(beside: &Beside, rows: usize) -> String {
+    match beside {
+        None => String::new(),
+        Some(Ok(answer)) => format!("\n{}", mixtura_report::errors(answer, rows)),
+        Some(Err(error)) => format!("\n{error}\n"),
+    }
+}
+
+/// Asks, with a bar where replicates take time and somebody looks on.
+pub(crate) fn ask(quiet: bool, work: impl FnOnce(Control<'_>) -> mixtura::Result<Answer>) -> mixtura::Result<Answer> {
     let bar = Bar::new(1, !quiet);
     let report = |progress: Progress| bar.advance(progress);
     let control = Control { interrupt: Some(interrupt::polled()), progress: Some(&report), ..Control::default() };
     let answer = work(control);
     bar.finish();
-    answer.map_err(|error| match error {
-        Error::Interrupted => Failure::new(INTERRUPTED, error.to_string()),
-        error => Failure::about(source, &error),
-    })
+    answer
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
@@ -195,8 +220,11 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let table = read(&saved, &args)?;
     let rows = data::rows(&table)?;
     let question = args.asked.question(args.method, args.seed);
-    let mut answer =
-        ask(&table.source, args.json, |control| question.gaussian(&saved.model, &*rows, &saved.columns, control))?;
+    let answer = ask(args.json, |control| question.gaussian(&saved.model, &*rows, &saved.columns, control));
+    let mut answer = answer.map_err(|error| match error {
+        Error::Interrupted => Failure::new(INTERRUPTED, error.to_string()),
+        error => Failure::about(&table.source, &error),
+    })?;
     let fingerprint = &saved.record.data.fingerprint;
     if !fingerprint.is_empty() && rows_fingerprint(&*rows).is_ok_and(|own| own != *fingerprint) {
         let sentence = "these are not the rows that the model was fitted to, or other weights or labels".to_owned();

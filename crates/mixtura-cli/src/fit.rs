@@ -2,16 +2,20 @@
 
 use std::path::Path;
 
+use mixtura::infer::{By, Question};
+
+use crate::errors::{self, Beside};
 use crate::failure::{Failure, INTERRUPTED};
 use crate::fit_json::FitJson;
 use crate::flags::Input;
 use crate::search::Search;
-use crate::{interrupt, output};
+use crate::{data, interrupt, output};
 
 const EXAMPLES: &str = "\
 Examples:
   mixtura fit data.csv                                  K from 1 to 9 and the structure by BIC
   mixtura fit data.csv -k 3 --covariance full --out m.json
+  mixtura fit data.csv -k 2 --errors louis              with standard errors and intervals
   mixtura fit data.csv.gz --columns height,weight --weights-column n --json
   mixtura fit 'big-*.parquet' -k 3 --memory 1G         files larger than the memory, as one table
   zcat big.csv.gz | mixtura fit - -k 1..4 --label-column species";
@@ -27,6 +31,10 @@ pub(crate) struct Args {
     /// Model file to write [default: the (first) data file's name with .mixtura.json, here; none with --json]
     #[arg(long, value_name = "FILE")]
     out: Option<String>,
+    /// Standard errors and 95 % intervals of the parameters: louis, numerical, sem, sandwich, parametric, bootstrap or weighted
+    /// (mixtura errors has more to choose, for a saved model)
+    #[arg(long, value_name = "METHOD", value_parser = errors::by)]
+    errors: Option<By>,
     /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
@@ -57,11 +65,20 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Some(path) => output::write(Some(path), |out| out.write_all(saved.to_json().as_bytes())),
         None => Ok(()),
     };
+    let beside: Beside = match args.errors {
+        None => None,
+        Some(by) => {
+            let rows = data::rows(&data.table)?;
+            let question = Question { seed: mixtura::Seed::new(search.seed()), ..Question::new(by) };
+            Some(errors::ask(quiet, |control| question.gaussian(&saved.model, &*rows, &saved.columns, control)))
+        }
+    };
     // What became of the model file counts for more than the summary, whose reader may have gone.
     let printed = if args.json {
-        output::json(&FitJson::new(&saved, &selection, &data.audit, &data.table, &data.warnings))
+        output::json(&FitJson::new(&saved, &selection, &data.audit, &data.table, &data.warnings, &beside))
     } else if !args.quiet && target.as_deref() != Some("-") {
         let mut text = mixtura_report::summary(&saved, &selection, search.auto());
+        text.push_str(&errors::text(&beside, saved.record.data.n_rows));
         if let (Some(path), Ok(())) = (&target, &written) {
             text.push_str(&format!("\nModel written to {path} (use it: mixtura predict {path} FILE)\n"));
         }

@@ -7,6 +7,7 @@ use mixtura_io::Table;
 use serde::Serialize;
 
 use crate::candidate_json::CandidateJson;
+use crate::errors::{Beside, BesideJson};
 
 /// The whole object. Figures that are not finite are null.
 #[derive(Serialize)]
@@ -25,6 +26,8 @@ pub(crate) struct FitJson<'a> {
     certificate: &'a CertificateRecord,
     selection: Vec<CandidateJson>,
     data: DataJson<'a>,
+    #[serde(flatten)]
+    errors: BesideJson<'a>,
 }
 
 #[derive(Serialize)]
@@ -41,6 +44,7 @@ impl<'a> FitJson<'a> {
         audit: &Audit,
         table: &'a Table,
         warnings: &'a [String],
+        beside: &'a Beside,
     ) -> Self {
         let record = &saved.record;
         FitJson {
@@ -61,6 +65,7 @@ impl<'a> FitJson<'a> {
                 dropped_columns: table.dropped.iter().map(|c| c.name.as_str()).collect(),
                 warnings,
             },
+            errors: BesideJson::of(beside),
         }
     }
 }

@@ -73,7 +73,8 @@ impl Coins {
             lines: vec![("weight".into(), weights.to_vec()), ("P(heads)".into(), heads.to_vec())],
             json: json!({ "weights": weights, "probabilities": heads }),
         };
-        common.tell(&found, &table.source, &notes, estimates)
+        let errors = common.errors(|q, control| q.coins(&found.fit.model, self.fixed_weights, &*rows, control));
+        common.tell((&found, errors), &table.source, &notes, estimates)
     }
 }
 
@@ -117,7 +118,8 @@ impl Classes {
             lines,
             json: json!({ "columns": columns, "weights": model.weights(), "probabilities": all }),
         };
-        common.tell(&found, &table.source, &notes, estimates)
+        let errors = common.errors(|q, control| q.classes(model, &*rows, columns, control));
+        common.tell((&found, errors), &table.source, &notes, estimates)
     }
 }
 
@@ -177,6 +179,7 @@ impl Lines {
             json: json!({ "response": response, "names": names, "weights": model.weights(),
                 "coefficients": coefficients, "sigma": sigma }),
         };
-        common.tell(&found, &table.source, &notes, estimates)
+        let errors = common.errors(|q, control| q.lines(model, &*rows, &table.columns, control));
+        common.tell((&found, errors), &table.source, &notes, estimates)
     }
 }

@@ -5,6 +5,7 @@ mod single;
 
 use mixtura::fit::textbook::{Search, TextbookFit};
 use mixtura::fit::{Control, ModelOptions};
+use mixtura::infer::{Answer, By, Question};
 use mixtura::persist::{CertificateRecord, StatusRecord, finite};
 use mixtura::{Error, Seed};
 use mixtura_io::{ReadOptions, Table, read_tables};
@@ -12,6 +13,7 @@ use mixtura_report::{Textbook, textbook};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::errors::{self, Asked, Beside, BesideJson};
 use crate::failure::{Failure, INTERRUPTED};
 use crate::flags::{Algorithm, Input, Threads};
 use crate::progress::Bar;
@@ -21,7 +23,7 @@ use crate::{data, interrupt, output};
 const EXAMPLES: &str = "\
 Examples:
   mixtura em coins tosses.csv -k 2 --fixed-weights      columns heads and flips
-  mixtura em genes moths.csv                            allele frequencies from phenotypes
+  mixtura em genes moths.csv --errors louis             allele frequencies from phenotypes
   mixtura em lines data.csv -y price -k 2               two regressions, unseen which row is whose
 
 docs/models.md has every model with its formula, its columns and its source.";
@@ -72,6 +74,11 @@ struct Common {
     /// Seed of all randomness
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Standard errors and intervals of the parameters: louis, numerical, sem, sandwich, parametric, bootstrap or weighted
+    #[arg(long, value_name = "METHOD", value_parser = errors::by)]
+    errors: Option<By>,
+    #[command(flatten)]
+    asked: Asked,
     /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
@@ -106,6 +113,8 @@ struct FoundJson<'a> {
     iterations: usize,
     certificate: &'a CertificateRecord,
     data: DataJson<'a>,
+    #[serde(flatten)]
+    errors: BesideJson<'a>,
 }
 
 #[derive(Serialize)]
@@ -148,9 +157,15 @@ impl Common {
         })
     }
 
+    /// Standard errors, where they are asked for.
+    fn errors(&self, work: impl FnOnce(&Question, Control<'_>) -> mixtura::Result<Answer>) -> Beside {
+        let question = self.asked.question(self.errors?, self.seed);
+        Some(errors::ask(self.json, |control| work(&question, control)))
+    }
+
     fn tell<M>(
         &self,
-        found: &TextbookFit<M>,
+        (found, beside): (&TextbookFit<M>, Beside),
         source: &str,
         notes: &[String],
         estimates: Estimates,
@@ -173,9 +188,10 @@ impl Common {
                 iterations: fit.iterations,
                 certificate: &certificate,
                 data: DataJson { source, warnings: notes },
+                errors: BesideJson::of(&beside),
             })?;
         } else {
-            let text = textbook(&Textbook {
+            let mut text = textbook(&Textbook {
                 title: estimates.title,
                 header: estimates.header,
                 estimates: estimates.lines,
@@ -186,6 +202,7 @@ impl Common {
                 status: &status,
                 certificate: &certificate,
             });
+            text.push_str(&errors::text(&beside, found.n_rows));
             output::print(|out| out.write_all(text.as_bytes()))?;
         }
         if interrupt::requested() {

@@ -78,7 +78,8 @@ impl Genes {
             lines: names.iter().zip(values).map(|(n, v)| (n.clone(), vec![*v])).collect(),
             json: json!({ "alleles": names, "frequencies": values, "genotypes": genotypes }),
         };
-        common.tell(&found, name, &[], estimates)
+        let errors = common.errors(|q, control| q.genes(model, &table, control));
+        common.tell((&found, errors), name, &[], estimates)
     }
 }
 
@@ -141,12 +142,14 @@ impl Censored {
         if self.law == "normal" {
             let found = common.fit(&table.source, |s, control| textbook::censored_normal(&sample, s, control))?;
             let of = (found.fit.model.mu(), found.fit.model.sigma());
-            common.tell(&found, &table.source, &notes, self.estimates(&table, of, rows_of(&found)))
+            let errors = common.errors(|q, control| q.censored_normal(&found.fit.model, &sample, control));
+            common.tell((&found, errors), &table.source, &notes, self.estimates(&table, of, rows_of(&found)))
         } else {
             let found =
                 common.fit(&table.source, |s, control| textbook::censored_extreme_value(&sample, s, control))?;
             let of = (found.fit.model.mu(), found.fit.model.sigma());
-            common.tell(&found, &table.source, &notes, self.estimates(&table, of, rows_of(&found)))
+            let errors = common.errors(|q, control| q.censored_extreme_value(&found.fit.model, &sample, control));
+            common.tell((&found, errors), &table.source, &notes, self.estimates(&table, of, rows_of(&found)))
         }
     }
 
@@ -201,6 +204,8 @@ impl Responses {
             lines: names.iter().zip(&coefficients).map(|(n, b)| ((*n).to_owned(), vec![*b])).collect(),
             json: json!({ "response": table.columns[last], "names": names, "coefficients": coefficients }),
         };
-        common.tell(&found, &table.source, &notes, estimates)
+        let columns = &table.columns[..last];
+        let errors = common.errors(|q, control| q.probit(&found.fit.model, &responses, columns, control));
+        common.tell((&found, errors), &table.source, &notes, estimates)
     }
 }
