@@ -11,6 +11,7 @@
 from mixtura import teach as teach
 from mixtura._bayesian import BayesianGaussianMixture
 from mixtura._em import EM
+from mixtura._errors import Errors
 from mixtura._gaussian import GaussianMixture
 from mixtura._hidden_models import BernoulliMixture, BinomialMixture, RegressionMixture
 from mixtura._kmeans import KMeans
@@ -26,6 +27,7 @@ __all__ = [
     "BinomialMixture",
     "CensoredExtremeValue",
     "CensoredNormal",
+    "Errors",
     "GaussianMixture",
     "GeneCounting",
     "KMeans",

@@ -126,6 +126,30 @@ class _OwnFit(TypedDict):
     nats_remaining: _Floats
     parameters: _Floats
 
+class _Asked(TypedDict):
+    method: str
+    level: float
+    interval: str
+    replicates: int
+    may_be_lost: float
+    seed: int
+    threads: int | None
+
+class _Uncertainty(TypedDict):
+    method: str
+    level: float
+    interval: str
+    names: list[str]
+    estimates: _Floats
+    standard_errors: _Floats
+    intervals: _Floats
+    covariance: _Floats
+    bias: _Floats | None
+    lost: tuple[int, int, int] | None
+    point: dict[str, Any] | None
+    notes: list[str]
+    text: str
+
 class _SearchOptions(TypedDict):
     restarts: int
     method: str
@@ -134,8 +158,10 @@ class _SearchOptions(TypedDict):
     seed: int
     threads: int | None
     names: list[str]
+    errors: _Asked | None
 
 class _Found(TypedDict):
+    errors: NotRequired[_Uncertainty]
     status: str
     certificate: dict[str, Any]
     n_iter: int
@@ -182,6 +208,21 @@ class Mixture:
     def sample(self, n: int, seed: int) -> tuple[_Floats, NDArray[np.int64]]: ...
     def marginal(self, columns: list[int]) -> Mixture: ...
     def condition(self, given: list[tuple[int, float]]) -> Mixture: ...
+    def errors(
+        self,
+        x: _Rows,
+        asked: _Asked,
+        columns: list[str],
+        weights: _Floats | None = None,
+        labels: NDArray[np.int32] | None = None,
+    ) -> _Uncertainty: ...
+    def point(
+        self,
+        x: _Rows,
+        columns: list[str],
+        weights: _Floats | None = None,
+        labels: NDArray[np.int32] | None = None,
+    ) -> dict[str, Any]: ...
     def n_free_parameters(self) -> int: ...
     def parameters(self) -> _Parameters: ...
     def to_json(self, columns: list[str], record: str | None, origin: str) -> str: ...

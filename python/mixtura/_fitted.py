@@ -15,8 +15,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from mixtura import _core
 from mixtura import _covariances as shapes
+from mixtura._errors import Errors, asked, told
 from mixtura._mixture import AnyMixture
-from mixtura._validation import Floats, check_labels, check_rows, check_weights
+from mixtura._validation import Floats, check_labels, check_rows, check_seed, check_threads, check_weights
 
 
 class FittedMixture(AnyMixture):
@@ -64,6 +65,78 @@ class FittedMixture(AnyMixture):
         """
         model = self._model()
         return model.mahalanobis(check_rows(self, X, reset=False, nan=True))
+
+    def errors(
+        self,
+        X: object,
+        y: object = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        method: str = "louis",
+        level: float = 0.95,
+        n_replicates: int = 200,
+        interval: str = "percentile",
+        may_be_lost: float = 0.1,
+    ) -> Errors:
+        """Return standard errors and intervals of weights, means and covariances, given the rows of the fit.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            What the mixture was fitted to.
+        method : str, default="louis"
+            By information: "louis", "numerical", "sem" (supplemental EM), "sandwich"; bootstrap: "bootstrap" (rows drawn
+            again), "parametric" (rows drawn from the model), "weighted" (rows under random weights).
+        level : float, default=0.95
+            Of the intervals.
+        n_replicates : int, default=200
+        interval : {"percentile", "basic", "bc"}, default="percentile"
+            Of a bootstrap.
+        may_be_lost : float, default=0.1
+            Share of the replicates of a bootstrap that may be lost.
+
+        Raises
+        ------
+        ValueError
+            If the estimates have no standard errors (a saddle, a component on its floor), with the reason.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from mixtura import GaussianMixture
+        >>> X = np.random.default_rng(0).normal(size=(400, 1))
+        >>> errors = GaussianMixture().fit(X).errors(X)
+        >>> errors.names[1], bool(abs(errors.standard_errors[1] * 20 - X.std()) < 1e-6)
+        ('mean[0][x1]', True)
+        """
+        model = self._model()
+        rows, labels, weights = self._rows_of_fit(X, y, sample_weight)
+        threads = check_threads(self, self.n_jobs)
+        question = asked(
+            method, level, n_replicates, interval, may_be_lost, check_seed(self, self.random_state), threads
+        )
+        return told(model.errors(rows, question, self._columns(), weights, labels))
+
+    def point(self, X: object, y: object = None, sample_weight: ArrayLike | None = None) -> dict[str, Any]:
+        """Return what kind of point the mixture is for the rows of its fit: the second half of its certificate.
+
+        Returns
+        -------
+        point : dict
+            "kind" (optimum, saddle, ridge, not stationary), "gradient_norm" (1: a step of EM by one standard error of complete
+            data), "nats_to_gain", "smallest_curvature" (1 less EM's rate of convergence; negative at a saddle), and a
+            sentence, "detail".
+        """
+        model = self._model()
+        rows, labels, weights = self._rows_of_fit(X, y, sample_weight)
+        return model.point(rows, self._columns(), weights, labels)
+
+    def _rows_of_fit(
+        self, X: object, y: object, sample_weight: ArrayLike | None
+    ) -> tuple[Any, Any, Any]:
+        rows = check_rows(self, X, reset=False, nan=True)
+        labels = check_labels(y, rows.shape[0], len(self.weights_))
+        return rows, labels, check_weights(sample_weight, rows.shape[0])
 
     # Other mixtures ---------------------------------------------------------------------------------------------------
 

@@ -9,11 +9,12 @@ from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura import _core
+from mixtura._errors import Errors, asked, told
 from mixtura._validation import (
     METHODS,
     Floats,
@@ -43,6 +44,56 @@ class TextbookModel(BaseEstimator):
     aic_: float
     bic_: float
     certificate_: dict[str, Any]
+    _asked: _core._Asked | None = None  # pyright: ignore[reportPrivateUsage]
+    _errors: Errors | None = None
+
+    def errors(
+        self,
+        *data: Any,
+        method: str = "louis",
+        level: float = 0.95,
+        n_replicates: int = 200,
+        interval: str = "percentile",
+        may_be_lost: float = 0.1,
+        **named: Any,
+    ) -> Errors:
+        """Return standard errors and intervals of the estimates; `docs/standard-errors.md` says which method to use when.
+
+        Parameters
+        ----------
+        *data, **named
+            What `fit` was given. The fit is done again, which takes little time on data of this size.
+        method : str, default="louis"
+            By information: "louis", "numerical", "sem" (supplemental EM), "sandwich"; bootstrap: "bootstrap" (rows drawn
+            again), "parametric" (rows drawn from the model), "weighted" (rows under random weights).
+        level : float, default=0.95
+            Of the intervals.
+        n_replicates : int, default=200
+        interval : {"percentile", "basic", "bc"}, default="percentile"
+            Of a bootstrap.
+        may_be_lost : float, default=0.1
+            Share of the replicates of a bootstrap that may be lost.
+
+        Raises
+        ------
+        ValueError
+            If the estimates have no standard errors, with the reason; if the data are not those of the fit.
+        """
+        check_is_fitted(self, ["log_likelihood_"])
+        again = clone(self)
+        seed = check_seed(self, self.random_state)
+        again._asked = asked(method, level, n_replicates, interval, may_be_lost, seed, check_threads(self, self.n_jobs))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            cast(Any, again).fit(*data, **named)
+        # Two runs to one optimum agree within the tolerance.
+        if abs(again.log_likelihood_ - self.log_likelihood_) > 10.0 * self.tol + 1e-9 * abs(self.log_likelihood_):
+            raise ValueError(
+                f"fitted again the log-likelihood is {again.log_likelihood_:.6f}, not {self.log_likelihood_:.6f}: "
+                "give errors() what fit() was given, and the estimator a random_state"
+            )
+        assert again._errors is not None
+        return again._errors
 
     def _search(self, names: Sequence[str] = ()) -> _core._SearchOptions:  # pyright: ignore[reportPrivateUsage]
         """Return the checked options; names of columns are for messages."""
@@ -54,6 +105,7 @@ class TextbookModel(BaseEstimator):
             "seed": check_seed(self, self.random_state),
             "threads": check_threads(self, self.n_jobs),
             "names": list(names),
+            "errors": self._asked,
         }
 
     def _keep(self, found: _core._Found) -> None:  # pyright: ignore[reportPrivateUsage]
@@ -62,6 +114,8 @@ class TextbookModel(BaseEstimator):
         self.converged_ = self.status_ == "converged"
         self.n_iter_, self.log_likelihood_ = found["n_iter"], found["log_likelihood"]
         self.aic_, self.bic_ = found["aic"], found["bic"]
+        if "errors" in found:
+            self._errors = told(found["errors"])
         if not self.converged_:
             warnings.warn(f"{self.status_}: {self.certificate_['detail']}", ConvergenceWarning, stacklevel=3)
 

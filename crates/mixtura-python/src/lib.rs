@@ -1,6 +1,7 @@
 //! `mixtura._core`: what the Python package calls. Conversion and dispatch, no mathematics.
 
 mod bayesian;
+mod errors;
 mod fit;
 mod input;
 mod kmeans;

@@ -3,6 +3,7 @@
 use mixtura::data::{Buffer, CHUNK_ROWS, Source};
 use mixtura::family::Emission;
 use mixtura::family::gaussian::Gaussian;
+use mixtura::infer::gaussian_stationarity;
 use mixtura::model::{LatentModel, Predict, most_probable};
 use mixtura::persist::{Record, SavedModel};
 use mixtura::query::Conditioner;
@@ -13,6 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use rayon::prelude::*;
 
+use crate::errors::{self, Asked};
 use crate::input::{Cells, matrix};
 use crate::run::{Interruptible, refusal, run};
 
@@ -149,6 +151,38 @@ impl Mixture {
     /// The mixture of the other columns given the values of some.
     fn condition(&self, given: Vec<(usize, f64)>) -> PyResult<Self> {
         Ok(Mixture { core: self.core.condition(&given).map_err(refusal)? })
+    }
+
+    /// Standard errors of the parameters for the rows of the fit, whose columns may be named.
+    #[pyo3(signature = (x, asked, columns, weights=None, labels=None))]
+    fn errors<'py>(
+        &self,
+        py: Python<'py>,
+        x: Cells<'_>,
+        asked: Asked,
+        columns: Vec<String>,
+        weights: Option<PyReadonlyArray1<'_, f64>>,
+        labels: Option<PyReadonlyArray1<'_, i32>>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let rows = x.rows_with(weights.as_ref(), labels.as_ref())?;
+        asked.answer(py, rows.n_rows(), |question, control| question.gaussian(&self.core, &rows, &columns, control))
+    }
+
+    /// What kind of point the mixture is for these rows: optimum, saddle, ridge, or not stationary.
+    #[pyo3(signature = (x, columns, weights=None, labels=None))]
+    fn point<'py>(
+        &self,
+        py: Python<'py>,
+        x: Cells<'_>,
+        columns: Vec<String>,
+        weights: Option<PyReadonlyArray1<'_, f64>>,
+        labels: Option<PyReadonlyArray1<'_, i32>>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let rows = x.rows_with(weights.as_ref(), labels.as_ref())?;
+        let found = run(py, None, None, |world| {
+            gaussian_stationarity(&self.core, &Interruptible::new(&rows, world), &columns)
+        })?;
+        errors::point(py, &found.whole()?)
     }
 
     /// Number of free parameters.

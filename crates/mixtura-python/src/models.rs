@@ -2,6 +2,7 @@
 
 use mixtura::fit::textbook::{self, Search, TextbookFit};
 use mixtura::fit::{Certificate, Control, ModelOptions, Status, Trace};
+use mixtura::infer::{Answer, Question};
 use mixtura::model::censored::Sample;
 use mixtura::model::genetics::GeneTable;
 use mixtura::model::probit;
@@ -10,6 +11,7 @@ use numpy::{IntoPyArray, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::errors::Asked;
 use crate::input::{Cells, matrix};
 use crate::run::{refusal, run};
 
@@ -25,6 +27,8 @@ pub(crate) struct Options {
     threads: Option<usize>,
     /// Names of the columns, for messages.
     names: Vec<String>,
+    /// Standard errors that are asked for beside the estimates.
+    errors: Option<Asked>,
 }
 
 impl Options {
@@ -41,6 +45,21 @@ impl Options {
             work(&search, Control { interrupt: Some(world.interrupt), ..Control::default() })
         })?
         .whole()
+    }
+}
+
+impl Options {
+    /// Adds standard errors, where they are asked for.
+    fn errors<'py>(
+        &self,
+        out: &Bound<'py, PyDict>,
+        rows: usize,
+        work: impl FnOnce(&Question, Control<'_>) -> Result<Answer> + Send,
+    ) -> PyResult<()> {
+        match &self.errors {
+            Some(asked) => out.set_item("errors", asked.answer(out.py(), rows, work)?),
+            None => Ok(()),
+        }
     }
 }
 
@@ -95,6 +114,7 @@ pub(crate) fn fit_binomial<'py>(
     let (out, model) = (describe(py, &found)?, &found.fit.model);
     out.set_item("weights", model.weights().to_vec().into_pyarray(py))?;
     out.set_item("probabilities", model.emission().probabilities().to_vec().into_pyarray(py))?;
+    options.errors(&out, found.n_rows, |q, control| q.coins(model, equal_weights, &rows, control))?;
     Ok(out)
 }
 
@@ -115,6 +135,7 @@ pub(crate) fn fit_bernoulli<'py>(
     let all = (0..n_components).flat_map(|k| model.emission().probabilities(k).to_vec()).collect();
     out.set_item("weights", model.weights().to_vec().into_pyarray(py))?;
     out.set_item("probabilities", matrix(py, all, x.shape().1)?)?;
+    options.errors(&out, found.n_rows, |q, control| q.classes(model, &rows, &options.names, control))?;
     Ok(out)
 }
 
@@ -141,6 +162,7 @@ pub(crate) fn fit_linear<'py>(
     out.set_item("coef", matrix(py, each().flat_map(|k| bank.slopes(k).to_vec()).collect(), bank.n_covariates())?)?;
     out.set_item("intercept", each().map(level).collect::<Vec<f64>>().into_pyarray(py))?;
     out.set_item("sigma", each().map(|k| bank.variance(k).sqrt()).collect::<Vec<f64>>().into_pyarray(py))?;
+    options.errors(&out, found.n_rows, |q, control| q.lines(model, &rows, &options.names, control))?;
     Ok(out)
 }
 
@@ -157,6 +179,7 @@ pub(crate) fn fit_genes<'py>(py: Python<'py>, table: &str, options: Options) -> 
     out.set_item("alleles", model.names().to_vec())?;
     out.set_item("frequencies", model.values().to_vec().into_pyarray(py))?;
     out.set_item("genotypes", genotypes)?;
+    options.errors(&out, found.n_rows, |q, control| q.genes(model, &table, control))?;
     Ok(out)
 }
 
@@ -173,16 +196,21 @@ pub(crate) fn fit_censored<'py>(
     let rows: Vec<[f64; 2]> = bounds.as_array().rows().into_iter().map(|r| [r[0], r[1]]).collect();
     let weights = weights.map(|w| w.as_array().to_vec());
     let sample = Sample::new(&rows, weights.as_deref()).map_err(refusal)?;
-    let (out, mu, sigma) = if normal {
+    if normal {
         let found = options.search(py, |search, control| textbook::censored_normal(&sample, search, control))?;
-        (describe(py, &found)?, found.fit.model.mu(), found.fit.model.sigma())
+        let (out, model) = (describe(py, &found)?, &found.fit.model);
+        out.set_item("mu", model.mu())?;
+        out.set_item("sigma", model.sigma())?;
+        options.errors(&out, found.n_rows, |q, control| q.censored_normal(model, &sample, control))?;
+        Ok(out)
     } else {
         let found = options.search(py, |search, control| textbook::censored_extreme_value(&sample, search, control))?;
-        (describe(py, &found)?, found.fit.model.mu(), found.fit.model.sigma())
-    };
-    out.set_item("mu", mu)?;
-    out.set_item("sigma", sigma)?;
-    Ok(out)
+        let (out, model) = (describe(py, &found)?, &found.fit.model);
+        out.set_item("mu", model.mu())?;
+        out.set_item("sigma", model.sigma())?;
+        options.errors(&out, found.n_rows, |q, control| q.censored_extreme_value(model, &sample, control))?;
+        Ok(out)
+    }
 }
 
 /// Fits a probit regression of the last column on the others.
@@ -200,6 +228,11 @@ pub(crate) fn fit_probit<'py>(
         textbook::probit(&probit::Responses::new(&rows, last, &options.names)?, search, control)
     })?;
     let out = describe(py, &found)?;
-    out.set_item("coefficients", found.fit.model.coefficients().to_vec().into_pyarray(py))?;
+    let model = &found.fit.model;
+    out.set_item("coefficients", model.coefficients().to_vec().into_pyarray(py))?;
+    options.errors(&out, found.n_rows, |q, control| {
+        let data = probit::Responses::new(&rows, last, &options.names)?;
+        q.probit(model, &data, &options.names[..options.names.len().min(last)], control)
+    })?;
     Ok(out)
 }

@@ -128,11 +128,13 @@ fn rename(error: Error, model: &Mixture<Gaussian>, columns: &[String]) -> Error 
     }
 }
 
+type Function<'a> = Box<dyn Fn(&[f64]) -> Vec<f64> + 'a>;
+
 /// Functions of a model's coordinates, by name.
 pub(super) struct Functions<'a> {
     pub(super) names: Vec<String>,
     pub(super) ranges: Vec<Range>,
-    pub(super) values: Box<dyn Fn(&[f64]) -> Vec<f64> + 'a>,
+    pub(super) values: Function<'a>,
 }
 
 /// What users read of a Gaussian mixture: its coordinates with the last weight among them, then the standard deviations and correlations.
