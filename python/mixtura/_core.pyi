@@ -39,6 +39,7 @@ class _FitOptions(TypedDict):
     change: float | None
     history: list[float]
     reg_covar: float | None
+    exact: bool
     max_iter: int
     restarts: int | None
     seed: int

@@ -30,6 +30,8 @@ pub(crate) struct Options {
     /// Log-likelihoods at the start of the last iterations of plain EM that this fit continues.
     history: Vec<f64>,
     reg_covar: Option<f64>,
+    /// Whether E-steps leave nothing out.
+    exact: bool,
     max_iter: usize,
     restarts: Option<usize>,
     pub(crate) seed: u64,
@@ -68,6 +70,7 @@ impl Options {
             seed: Seed::new(self.seed),
             max_iter: self.max_iter,
             reg_covar: self.reg_covar,
+            exact: self.exact,
             history: self.history.clone(),
             ..GaussianMixture::new(self.n_components)
         };
@@ -97,6 +100,7 @@ impl Options {
             max_iter: base.max_iter,
             tolerance: base.tolerance,
             reg_covar: base.reg_covar,
+            exact: base.exact,
             ..BayesianMixture::new(base.n_components)
         })
     }

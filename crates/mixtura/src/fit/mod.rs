@@ -11,6 +11,7 @@ mod kit;
 mod likelihood_ratio;
 mod model;
 mod prepare;
+mod quick;
 mod race;
 mod record;
 mod run;
