@@ -47,6 +47,7 @@ class _FitOptions(TypedDict):
     history: list[float]
     reg_covar: float | None
     prior: _Prior | None
+    exact: bool
     max_iter: int
     restarts: int | None
     method: str | None

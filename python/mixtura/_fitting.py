@@ -63,6 +63,7 @@ class MixtureFit(AnyMixture):
 
     tol: float | None
     reg_covar: float | None
+    exact: bool
     max_iter: int | None
     n_init: int | Literal["auto"]
     init_params: InitParams
@@ -163,7 +164,7 @@ class MixtureFit(AnyMixture):
         init = check_choice(self, "init_params", self.init_params, ("auto", *_starts.NAMES))
         n_init = None if self.n_init == "auto" else check_integer(self, "n_init", self.n_init, 1)
         every = self._every()
-        for name in ("warm_start", "trace_bound"):
+        for name in ("exact", "warm_start", "trace_bound"):
             if not isinstance(getattr(self, name), bool | np.bool_):
                 raise refuse(self, name, getattr(self, name), "True or False")
         return {
@@ -174,6 +175,7 @@ class MixtureFit(AnyMixture):
             "history": [],
             "reg_covar": reg_covar,
             "prior": None,
+            "exact": bool(self.exact),
             "max_iter": max_iter,
             "restarts": n_init,
             "method": None,

@@ -18,19 +18,25 @@ pub fn packed_len(n: usize) -> usize {
 /// # Errors
 /// The first row whose pivot is not a positive finite number; the matrix is then partly overwritten.
 pub fn factor(a: &mut [f64], n: usize) -> Result<(), usize> {
-    for i in 0..n {
-        let (above, row) = a.split_at_mut(at(i, 0));
-        for j in 0..i {
-            let other = &above[at(j, 0)..=at(j, j)];
-            let s = dot(&row[..j], &other[..j]);
-            row[j] = (row[j] - s) / other[j];
-        }
-        let pivot = row[i] - dot(&row[..i], &row[..i]);
-        if !(pivot > 0.0 && pivot.is_finite()) {
-            return Err(i);
-        }
-        row[i] = pivot.sqrt();
+    (0..n).try_for_each(|i| factor_row(a, i))
+}
+
+/// Row `i` of [`factor`]; the rows above have theirs.
+///
+/// # Errors
+/// `i`, if its pivot is not a positive finite number.
+pub fn factor_row(a: &mut [f64], i: usize) -> Result<(), usize> {
+    let (above, row) = a.split_at_mut(at(i, 0));
+    for j in 0..i {
+        let other = &above[at(j, 0)..=at(j, j)];
+        let s = dot(&row[..j], &other[..j]);
+        row[j] = (row[j] - s) / other[j];
     }
+    let pivot = row[i] - dot(&row[..i], &row[..i]);
+    if !(pivot > 0.0 && pivot.is_finite()) {
+        return Err(i);
+    }
+    row[i] = pivot.sqrt();
     Ok(())
 }
 
@@ -38,14 +44,14 @@ pub fn factor(a: &mut [f64], n: usize) -> Result<(), usize> {
 pub fn invert_lower(l: &[f64], n: usize, inv: &mut [f64]) {
     for i in 0..n {
         let diagonal = 1.0 / l[at(i, i)];
-        for j in 0..i {
-            let mut s = 0.0;
-            for m in j..i {
-                s += l[at(i, m)] * inv[at(m, j)];
-            }
-            inv[at(i, j)] = -s * diagonal;
+        let (above, row) = inv.split_at_mut(at(i, 0));
+        row[..i].fill(0.0);
+        for m in 0..i {
+            let factor = l[at(i, m)];
+            row.iter_mut().zip(&above[at(m, 0)..=at(m, m)]).for_each(|(s, x)| *s += factor * x);
         }
-        inv[at(i, i)] = diagonal;
+        row[..i].iter_mut().for_each(|s| *s *= -diagonal);
+        row[i] = diagonal;
     }
 }
 
@@ -54,9 +60,15 @@ pub fn log_determinant(l: &[f64], n: usize) -> f64 {
     2.0 * (0..n).map(|i| l[at(i, i)].ln()).sum::<f64>()
 }
 
+/// Eight sums side by side: one addition need not wait for another.
 #[inline(always)]
 fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(x, y)| x * y).sum()
+    let (mut sums, (a8, b8)) = ([0.0; 8], (a.chunks_exact(8), b.chunks_exact(8)));
+    let rest: f64 = a8.remainder().iter().zip(b8.remainder()).map(|(x, y)| x * y).sum();
+    for (a, b) in a8.zip(b8) {
+        (0..8).for_each(|n| sums[n] += a[n] * b[n]);
+    }
+    sums.iter().sum::<f64>() + rest
 }
 
 #[cfg(test)]

@@ -31,6 +31,8 @@ pub(crate) struct Options {
     history: Vec<f64>,
     reg_covar: Option<f64>,
     prior: Option<PriorOptions>,
+    /// Whether E-steps leave nothing out.
+    exact: bool,
     max_iter: usize,
     restarts: Option<usize>,
     /// A name of the catalog; `None` = what suits the stop rule.
@@ -90,6 +92,7 @@ impl Options {
                 covariance: p.covariance.clone(),
                 weight_concentration: p.weight_concentration,
             }),
+            exact: self.exact,
             history: self.history.clone(),
             ..GaussianMixture::new(self.n_components)
         };
@@ -127,6 +130,7 @@ impl Options {
             max_iter: base.max_iter,
             tolerance: base.tolerance,
             reg_covar: base.reg_covar,
+            exact: base.exact,
             ..BayesianMixture::new(base.n_components)
         })
     }

@@ -4,7 +4,7 @@
 use mixtura::data::Dense;
 use mixtura::family::gaussian::{Gaussian, Structure};
 use mixtura::fit::{Init, Method, StatusKind};
-use mixtura::{Fit, GaussianMixture, Mixture};
+use mixtura::{BayesianMixture, Fit, GaussianMixture, Mixture};
 use mixtura_testkit::laws::expect;
 use mixtura_testkit::oracle;
 use mixtura_testkit::rows::{Random, weights};
@@ -97,6 +97,24 @@ fn nothing_is_left_out_where_all_is_wanted() {
     // The exponent is exact, exp errs by 2.3e-16 of it and log-densities by some ulp of 200: 200·2⁻⁵² < 1e-13.
     assert!((count(&model.clone().with_exact(true)) / (-200.0_f64).exp() - 1.0).abs() < 1e-13);
     assert_eq!(count(&model.with_exact(true).with_exact(false)), 0.0);
+}
+
+#[test]
+fn variational_bayes_leaves_nothing_out_where_all_is_wanted() {
+    // Posteriors of two clusters 20 standard deviations apart, then rows near the first alone.
+    let spread = |i: usize| (i % 11) as f64 * 0.3 - 1.5;
+    let both = Dense::new((0..400).map(|i| 20.0 * (i % 2) as f64 + spread(i / 2)).collect::<Vec<_>>(), 1).unwrap();
+    let start = BayesianMixture::new(2).fit(&both).unwrap().posterior;
+    let far = usize::from(start.emission().point().mean(0)[0] < 10.0);
+    let near_the_first = Dense::new(vec![0.0, 0.5], 1).unwrap();
+    let count = |exact| {
+        let options =
+            BayesianMixture { exact, start: Some(Box::new(start.clone())), max_iter: 0, ..BayesianMixture::new(2) };
+        options.fit(&near_the_first).unwrap().counts[far]
+    };
+    assert_eq!(count(false), 0.0);
+    // Some 20²/2 nats less than the first, and above the smallest number by 500.
+    assert!(count(true) > 0.0 && count(true) < 2.0 * LEFT_OUT, "{}", count(true));
 }
 
 fn fit(structure: Structure, apart: f64, exact: bool) -> Fit<Mixture<Gaussian>> {

@@ -84,6 +84,8 @@ pub struct BayesianMixture {
     /// Added to the variance of every row in the data's own units squared (scikit-learn's `reg_covar`). `None` adds nothing:
     /// the prior keeps covariances regular, and with an addition the bound may fall by a little.
     pub reg_covar: Option<f64>,
+    /// Whether E-steps leave nothing out; otherwise responsibilities below e⁻⁶⁰ are 0 ([`Mixture::with_exact`]).
+    pub exact: bool,
 }
 
 /// A variational Bayes fit, in the data's own units.
@@ -130,6 +132,7 @@ impl BayesianMixture {
             max_iter: 1000,
             tolerance: 1e-3,
             reg_covar: None,
+            exact: false,
         }
     }
 
@@ -200,6 +203,7 @@ impl BayesianMixture {
             max_iter: self.max_iter,
             tolerance: self.tolerance,
             reg_covar: self.reg_covar,
+            exact: self.exact,
             ..GaussianMixture::new(self.n_components)
         }
     }
@@ -210,7 +214,7 @@ impl BayesianMixture {
         let weights = WeightPosterior::new(self.weight_prior, self.n_components)?;
         let bank = NormalWishart::new(self.structure, self.n_components, &self.prior(data)?)?;
         let added = scale.iter().map(|s| self.reg_covar.unwrap_or(0.0) / s / s).collect();
-        Ok(Mixture::from_parts(weights, bank.with_added(added)))
+        Ok(Mixture::from_parts(weights, bank.with_added(added)).with_exact(self.exact))
     }
 
     /// The prior of the components, in standardised columns.
@@ -240,7 +244,7 @@ impl BayesianMixture {
             Init::Responsibilities(resp) => Ok(vec![given(template, self.n_components, data, resp)?]),
             Init::Params(_) => {
                 // One E-step of the Gaussian mixture: its statistics are those that a posterior is made from.
-                let start = plan.starts(data, &plan.template(data)?, control)?.swap_remove(0);
+                let start = plan.starts(data, &plan.template(data)?, control)?.swap_remove(0).with_exact(self.exact);
                 let mut model = template.clone();
                 model.m_step(&expect(&start, data)?.stats)?;
                 Ok(vec![model])

@@ -66,7 +66,7 @@ pub struct Given {
 }
 
 impl Given {
-    fn nothing(&self) -> bool {
+    pub(super) fn nothing(&self) -> bool {
         self.weights.is_none() && self.means.is_none() && self.covariances.is_none()
     }
 
@@ -200,6 +200,9 @@ impl GaussianMixture {
     pub fn fit_prepared(&self, data: &Prepared<'_>, control: Control<'_>) -> Result<Fit<Mixture<Gaussian>>> {
         self.check(data)?;
         let template = self.template(data)?;
+        if let Some(runs) = self.quick(data, &template, control)? {
+            return self.finish(runs.into_iter().map(Ok).collect(), data);
+        }
         let starts = self.kept_starts(data, &template, control)?;
         let done = AtomicUsize::new(0);
         let total = starts.len();
@@ -215,6 +218,16 @@ impl GaussianMixture {
                 run
             })
             .collect();
+        self.finish(outcomes, data)
+    }
+
+    /// The best of some runs, with what all of them say of it.
+    fn finish(
+        &self,
+        outcomes: Vec<Result<Run<Mixture<Gaussian>>>>,
+        data: &Prepared<'_>,
+    ) -> Result<Fit<Mixture<Gaussian>>> {
+        let total = outcomes.len();
         let (mut runs, mut failure, mut unfinished) = (Vec::new(), None, 0);
         for outcome in outcomes {
             match outcome {
@@ -409,18 +422,7 @@ impl GaussianMixture {
         control: Control<'_>,
     ) -> Result<Vec<M>> {
         let k = self.n_components;
-        let (n, d) = (data.data.n_rows(), data.data.n_features());
-        // One run at K = 1: every start is the same.
-        let automatic = match self.init {
-            Init::Labels => 1,
-            _ if k == 1 => 1,
-            _ => (self.effort * LONG_RUNS / (100.0 * self.cost(n, d))).clamp(2.0, 8.0) as usize,
-        };
-        let winners = self.restarts.unwrap_or(automatic);
-        let field = |most: f64| {
-            let per_start = 12.0 * self.cost(n.min(data.sample.rows.n_rows()), d);
-            ((self.effort * SHORT_RUNS / per_start).clamp(8.0, most) as usize).max(winners)
-        };
+        let winners = self.winners(data);
         let whole = data.sample.whole;
         let one = |start: Start| (vec![start], winners);
         let (starts, field) = match self.init {
@@ -429,8 +431,8 @@ impl GaussianMixture {
             Init::KMeans => one(Start::kmeans(Space::Original)),
             Init::Random => one(Start::RANDOM),
             Init::Labels => one(Start { lloyd: 0, ..Start::kmeans(Space::Whitened) }),
-            Init::ShortEm => (vec![Start::RANDOM], field(128.0)),
-            _ => (DEFAULT_FIELD.to_vec(), field(128.0)),
+            Init::ShortEm => (vec![Start::RANDOM], self.field(data)),
+            _ => (DEFAULT_FIELD.to_vec(), self.field(data)),
         };
         let options = RaceOptions {
             starts: &starts,
@@ -443,7 +445,22 @@ impl GaussianMixture {
         race(&data.sample, template, &options, control)
     }
 
-    fn run(
+    /// How many starts enter the race.
+    pub(super) fn field(&self, data: &Prepared<'_>) -> usize {
+        let per_start = 12.0 * self.cost(data.sample.rows.n_rows(), data.data.n_features());
+        ((self.effort * SHORT_RUNS / per_start).clamp(8.0, 128.0) as usize).max(self.winners(data))
+    }
+
+    /// How many runs go to the end.
+    pub(super) fn winners(&self, data: &Prepared<'_>) -> usize {
+        let cost = || 100.0 * self.cost(data.data.n_rows(), data.data.n_features());
+        // One run at K = 1: every start is the same.
+        let one = matches!(self.init, Init::Labels) || self.n_components == 1;
+        let automatic = || if one { 1 } else { (self.effort * LONG_RUNS / cost()).clamp(2.0, 8.0) as usize };
+        self.restarts.unwrap_or_else(automatic)
+    }
+
+    pub(super) fn run(
         &self,
         data: &Prepared<'_>,
         start: Mixture<Gaussian>,

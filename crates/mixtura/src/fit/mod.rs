@@ -13,6 +13,7 @@ mod method;
 mod model;
 mod prepare;
 mod prior;
+mod quick;
 mod race;
 mod record;
 mod run;

@@ -69,6 +69,7 @@ pub(crate) const SAMPLE: u64 = 1;
 pub(crate) const STARTS: u64 = 2;
 pub(crate) const RESETS: u64 = 3;
 pub(crate) const METHOD: u64 = 4;
+pub(crate) const QUICK: u64 = 5;
 
 /// Columns beyond which one covariance of all of them is gigabytes, and its factor hours.
 const MOST_FEATURES: usize = 10_000;

@@ -84,7 +84,12 @@ pub(crate) fn race<M: LatentModel>(
     Ok(field.into_iter().map(|(model, ..)| model).collect())
 }
 
-fn short<M: LatentModel>(model: M, sample: &Sample, iterations: usize, control: Control<'_>) -> Result<Run<M>> {
+pub(super) fn short<M: LatentModel>(
+    model: M,
+    sample: &Sample,
+    iterations: usize,
+    control: Control<'_>,
+) -> Result<Run<M>> {
     let options = RunOptions {
         max_iter: iterations,
         // A winner that is within a hundredth of a nat on the sample has nothing more to learn from it.

@@ -67,16 +67,8 @@ impl Sample {
         }
         debug_assert_eq!(inverse.len(), packed_len(d));
         let largest = data.affine.scale.iter().copied().fold(0.0, f64::max);
-        // E-steps are faster without what says nothing.
-        let mut rows = Dense::new(values, d)?;
-        if weights.iter().any(|w| *w != 1.0) {
-            rows = rows.with_weights(weights.clone())?;
-        }
-        if labels.iter().any(|l| *l >= 0) {
-            rows = rows.with_labels(labels.clone())?;
-        }
         Ok(Sample {
-            rows,
+            rows: with_what_counts(values, d, &weights, &labels)?,
             whole,
             total_weight: weights.iter().sum(),
             n_features: d,
@@ -86,6 +78,46 @@ impl Sample {
             completed,
             scale: data.affine.scale.iter().map(|s| s / largest).collect(),
         })
+    }
+
+    /// About `most` of these rows, evenly by weight; `None` where that would leave out less than half.
+    pub(crate) fn thinned(&self, most: usize, seed: Seed) -> Result<Option<Self>> {
+        let (n, d) = (self.weights.len(), self.n_features);
+        if n < 2 * most {
+            return Ok(None);
+        }
+        let step = self.total_weight / most as f64;
+        let mut mark = seed.rng().random::<f64>() * step;
+        let (mut chosen, mut weights, mut sum) = (Vec::new(), Vec::new(), 0.0);
+        for (i, w) in self.weights.iter().enumerate() {
+            sum += w;
+            // A row of much weight is chosen more than once.
+            let count = if mark < sum { ((sum - mark) / step).floor() + 1.0 } else { 0.0 };
+            if count > 0.0 {
+                chosen.push(i);
+                weights.push(count);
+                mark += count * step;
+            }
+        }
+        let take = |from: &[f64]| -> Vec<f64> { chosen.iter().flat_map(|i| &from[i * d..][..d]).copied().collect() };
+        let labels: Vec<i32> = chosen.iter().map(|i| self.labels[*i]).collect();
+        let mut values = Vec::with_capacity(chosen.len() * d);
+        for_each_row(&self.rows, |i, row, _, _| {
+            if chosen.binary_search(&i).is_ok() {
+                values.extend_from_slice(row);
+            }
+        })?;
+        Ok(Some(Sample {
+            rows: with_what_counts(values, d, &weights, &labels)?,
+            whole: false,
+            total_weight: weights.iter().sum(),
+            n_features: d,
+            whitened: take(&self.whitened),
+            completed: take(&self.completed),
+            weights,
+            labels,
+            scale: self.scale.clone(),
+        }))
     }
 
     /// The completed rows in the given coordinates.
@@ -118,4 +150,16 @@ impl Sample {
         sums.iter_mut().enumerate().for_each(|(i, s)| *s /= counts[i / d]);
         Ok(sums)
     }
+}
+
+/// Rows with weights and labels only where those say something: E-steps are faster without.
+fn with_what_counts(values: Vec<f64>, d: usize, weights: &[f64], labels: &[i32]) -> Result<Dense<'static>> {
+    let mut rows = Dense::new(values, d)?;
+    if weights.iter().any(|w| *w != 1.0) {
+        rows = rows.with_weights(weights.to_vec())?;
+    }
+    if labels.iter().any(|l| *l >= 0) {
+        rows = rows.with_labels(labels.to_vec())?;
+    }
+    Ok(rows)
 }
