@@ -44,3 +44,6 @@ struct ReadmeCode;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/bring-your-own-model.md")]
 struct OwnModelCode;
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/standard-errors.md")]
+struct StandardErrorsCode;

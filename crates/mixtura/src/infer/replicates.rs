@@ -115,10 +115,11 @@ impl Replicates {
         check_level(level)?;
         let n = self.values.len() as f64;
         let tail = 0.5 * (1.0 - level);
-        if (n + 1.0) * tail < 1.0 {
+        // A level such as 0.9 is rounded: its tail is a little less than 0.05.
+        if (n + 1.0) * tail < 1.0 - 1e-9 {
             return Err(Error::Usage(format!(
                 "{n} replicates do not reach to a level of {level}: use {:.0} or more",
-                (1.0 / tail).ceil()
+                (1.0 / tail - 1e-6).ceil() - 1.0
             )));
         }
         let each = self.estimates.iter().zip(&self.ranges).enumerate();
@@ -220,10 +221,17 @@ mod tests {
         assert_eq!(r.bias(), [2.0]);
         // Var of 1 … n is n (n + 1) / 12.
         assert!((r.errors().covariance[0] - 39.0 * 40.0 / 12.0).abs() < 1e-11);
-        assert_eq!(r.intervals(IntervalKind::Percentile, 0.95).unwrap()[0], Interval { low: 1.0, high: 39.0 });
-        assert_eq!(r.intervals(IntervalKind::Percentile, 0.5).unwrap()[0], Interval { low: 10.0, high: 30.0 });
-        assert_eq!(r.intervals(IntervalKind::Basic, 0.5).unwrap()[0], Interval { low: 6.0, high: 26.0 });
-        assert!(r.intervals(IntervalKind::Percentile, 0.96).unwrap_err().to_string().contains("use 51 or more"));
+        let is = |kind, level, low: f64, high: f64| {
+            let got = r.intervals(kind, level).unwrap()[0];
+            // A level is rounded, and so are places up to 40 that are made of it.
+            assert!((got.low - low).abs() < 1e-13 && (got.high - high).abs() < 1e-13, "{got:?}");
+        };
+        is(IntervalKind::Percentile, 0.95, 1.0, 39.0);
+        is(IntervalKind::Percentile, 0.5, 10.0, 30.0);
+        is(IntervalKind::Basic, 0.5, 6.0, 26.0);
+        assert!(r.intervals(IntervalKind::Percentile, 0.96).unwrap_err().to_string().contains("use 49 or more"));
+        // 19 are just enough for 90 %.
+        assert!(of(1.0, &whole[..19], Range::Real).intervals(IntervalKind::Percentile, 0.9).is_ok());
         assert!(r.intervals(IntervalKind::Percentile, 1.0).is_err());
         // A median at the estimate shifts nothing; one above it moves both ends down. 17 and a half of 39 lie below 18: the
         // shift is Φ⁻¹(17.5/39) = −0.128901, and 40 Φ(2·shift ± 0.674490) the places (Python 3.11, statistics.NormalDist).
