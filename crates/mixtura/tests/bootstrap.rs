@@ -14,7 +14,7 @@ use mixtura::infer::{Bootstrap, Replicates, Resample, Resampling};
 use mixtura::model::censored::{CensoredNormal, Sample};
 use mixtura::model::genetics::GeneTable;
 use mixtura::model::probit::{Probit, Responses};
-use mixtura::model::{FixedWeights, LatentModel};
+use mixtura::model::{FixedWeights, Identified, LatentModel};
 use mixtura::{Error, GaussianMixture, Mixture, Seed};
 use mixtura_testkit::golden::data;
 use mixtura_testkit::rows::{Random, clusters};
@@ -143,6 +143,7 @@ fn components_keep_their_places() {
         for (j, at) in [1, 2, 0].into_iter().enumerate() {
             assert!(cost[j][at] < 1e-20 && (0..3).all(|c| c == at || cost[j][c] > 0.05), "{structure:?} {cost:?}");
         }
+        assert_eq!(other.reordered(&[1, 2, 0]).unwrap().coordinates(), fit.coordinates());
         for resampling in Resampling::ALL {
             let bootstrap = plain(resampling, 60);
             let found = bootstrap.gaussian(&fit, None, &rows, Control::default()).unwrap();
