@@ -228,7 +228,7 @@ fn refusals_are_one_sentence_with_the_place() {
     folder.run("em coins heads.csv -k 0 --flips 10").refused(2, &["from 1"]);
     folder.run("em coins heads.csv -k 2 --flips 10 --restarts 0").refused(2, &["0 restarts"]);
     folder.run("em coins heads.csv -k 2 --flips 10 --tolerance=-1").refused(2, &["tolerance"]);
-    folder.run("em coins heads.csv -k 2 --flips 10 --algorithm anderson").refused(2, &["squarem"]);
+    folder.run("em coins heads.csv -k 2 --flips 10 --algorithm newton").refused(2, &["squarem"]);
     folder.write("FILE", [0xff, 0xfe, 0x00]);
     folder.run("em genes FILE").refused(3, &["UTF-8"]);
 }

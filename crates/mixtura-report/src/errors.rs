@@ -16,9 +16,7 @@ pub fn errors(answer: &Answer, rows: usize) -> String {
     let mut body = Vec::new();
     let mut scales: Vec<&str> = Vec::new();
     for (i, (interval, se)) in answer.intervals.iter().zip(found.standard_errors()).enumerate() {
-        // An estimate that is known exactly has no unit but itself.
-        let unit = if se > 0.0 { se } else { 0.0 };
-        let cells = [found.estimates[i], se, interval.low, interval.high].map(|x| to_unit(x, unit));
+        let cells = [found.estimates[i], se, interval.low, interval.high].map(|x| to_unit(x, se));
         body.push([vec![short(&found.names[i], LONGEST_NAME)], cells.to_vec()].concat());
         let scale = match found.ranges[i] {
             Range::Real => continue,
@@ -42,7 +40,11 @@ pub fn errors(answer: &Answer, rows: usize) -> String {
         answer.by.words(),
         answer.by.name(),
         count(rows, "row"),
-        if answer.interval == "bc" { "bias-corrected" } else { answer.interval },
+        match answer.interval {
+            "bc" => "bias-corrected",
+            "wald" => "Wald",
+            other => other,
+        },
     )];
     lines.extend(answer.point.as_ref().map(|p| format!("The fit is {}.", p.detail)));
     format!("{}\n{}{}", plain(&header, body, &[0]), paragraphs(&lines), doubt_list(&found.notes))
@@ -74,8 +76,8 @@ mod tests {
         assert_eq!(cells("mean"), ["mean[0][height]", "3.000", "0.935", "1.167", "4.833"]);
         assert_eq!(cells("covariance"), ["covariance[0][height,height]", "3.50", "2.47", "0.88", "13.99"]);
         assert_eq!(cells("sd")[..3], ["sd[0][height]", "1.871", "0.661"]);
-        assert_eq!(cells("weight"), ["weight[0]", "1.00", "0.00", "1.00", "1.00"]);
-        assert!(text.contains("wald intervals of 95 %") && text.contains("on the log scale"), "{text}");
+        assert_eq!(cells("weight"), ["weight[0]", "1.00", "0", "1.00", "1.00"]);
+        assert!(text.contains("Wald intervals of 95 %") && text.contains("on the log scale"), "{text}");
         assert!(text.contains("The fit is an optimum"), "{text}");
         assert!(text.lines().all(|l| l.chars().count() <= 80), "{text}");
     }

@@ -6,9 +6,9 @@
 
 use rayon::prelude::*;
 
-use super::estimator::{GaussianMixture, Init};
 use super::select::{Candidate, Grid, Ready, rank};
 use super::{Control, Criterion, Fit};
+use super::{GaussianMixture, Init};
 use crate::data::{Dense, Source, for_each_row};
 use crate::error::{Error, Result};
 use crate::family::gaussian::{Gaussian, Structure};
