@@ -214,6 +214,7 @@ class Mixture:
         x: _Rows,
         asked: _Asked,
         columns: list[str],
+        record: str | None = None,
         weights: _Floats | None = None,
         labels: NDArray[np.int32] | None = None,
     ) -> _Uncertainty: ...
@@ -221,6 +222,7 @@ class Mixture:
         self,
         x: _Rows,
         columns: list[str],
+        record: str | None = None,
         weights: _Floats | None = None,
         labels: NDArray[np.int32] | None = None,
     ) -> dict[str, Any]: ...

@@ -115,7 +115,7 @@ class FittedMixture(AnyMixture):
         question = asked(
             method, level, n_replicates, interval, may_be_lost, check_seed(self, self.random_state), threads
         )
-        return told(model.errors(rows, question, self._columns(), weights, labels))
+        return told(model.errors(rows, question, self._columns(), self._story(), weights, labels))
 
     def point(self, X: object, y: object = None, sample_weight: ArrayLike | None = None) -> dict[str, Any]:
         """Return what kind of point the mixture is for the rows of its fit: the second half of its certificate.
@@ -129,7 +129,11 @@ class FittedMixture(AnyMixture):
         """
         model = self._model()
         rows, labels, weights = self._rows_of_fit(X, y, sample_weight)
-        return model.point(rows, self._columns(), weights, labels)
+        return model.point(rows, self._columns(), self._story(), weights, labels)
+
+    def _story(self) -> str | None:
+        """Return the record of the fit, which knows its prior."""
+        return getattr(self, "_record", None)
 
     def _rows_of_fit(
         self, X: object, y: object, sample_weight: ArrayLike | None

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use mixtura::data::rows_fingerprint;
+use mixtura::data::{Source, rows_fingerprint};
 use mixtura::fit::{Control, Progress};
 use mixtura::infer::{Answer, By, IntervalKind, Question};
 use mixtura::persist::{SavedModel, finite};
@@ -220,7 +220,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let table = read(&saved, &args)?;
     let rows = data::rows(&table)?;
     let question = args.asked.question(args.method, args.seed);
-    let answer = ask(args.json, |control| question.gaussian(&saved.model, &*rows, &saved.columns, control));
+    let answer = ask(args.json, |control| of(&saved, &question, &*rows, control));
     let mut answer = answer.map_err(|error| match error {
         Error::Interrupted => Failure::new(INTERRUPTED, error.to_string()),
         error => Failure::about(&table.source, &error),
@@ -235,6 +235,17 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     }
     let text = mixtura_report::errors(&answer, rows.n_rows());
     output::print(|out| out.write_all(text.as_bytes()))
+}
+
+/// The answer for a model and the prior that it was fitted with.
+pub(crate) fn of(
+    saved: &SavedModel,
+    question: &Question,
+    rows: &dyn Source,
+    control: Control<'_>,
+) -> mixtura::Result<Answer> {
+    let prior = saved.record.prior.as_ref().map(|p| p.prior(saved.model.emission().structure()));
+    question.gaussian(&saved.model, prior.as_ref(), rows, &saved.columns, control)
 }
 
 /// The rows of the model's columns; known components must be those of the fit.

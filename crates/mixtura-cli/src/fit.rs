@@ -70,7 +70,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Some(by) => {
             let rows = data::rows(&data.table)?;
             let question = Question { seed: mixtura::Seed::new(search.seed()), ..Question::new(by) };
-            Some(errors::ask(quiet, |control| question.gaussian(&saved.model, &*rows, &saved.columns, control)))
+            Some(errors::ask(quiet, |control| errors::of(&saved, &question, &*rows, control)))
         }
     };
     // What became of the model file counts for more than the summary, whose reader may have gone.

@@ -57,3 +57,32 @@ fn refusals() {
     folder.write("l.csv", "a,b,kind\n1,2,x\n3,4,y\n5,7,x\n");
     folder.run("errors m.json l.csv --label-column kind").refused(3, &["l.csv", "labels in 'kind'"]);
 }
+
+#[test]
+fn fits_tell_their_errors_and_a_prior_counts() {
+    let folder = Folder::new();
+    folder.write("d.csv", two_components(600));
+    // At the mode of the posterior the likelihood still rises: only with its prior is the fit an optimum.
+    let fit = folder
+        .run("fit d.csv -k 2 --covariance full --prior default --tolerance 1e-9 --errors louis --out m.json --json")
+        .json();
+    assert_eq!(fit["errors"]["point"]["kind"], "optimum", "{}", fit["errors"]["point"]);
+    let later = folder.run("errors m.json d.csv --json").json();
+    assert_eq!(fit["errors"]["parameters"], later["parameters"]);
+    let without = folder.run("fit d.csv -k 2 --covariance full --json").json();
+    assert!(without.get("errors").is_none() && without.get("no_errors").is_none());
+    folder.write("s.csv", "x\n1\n2\n3.5\n4\n5.5\n6\n");
+    let refused = folder.run("fit s.csv -k 2 --covariance full --errors louis --json").json();
+    assert!(refused["no_errors"].as_str().unwrap().starts_with("there are no standard errors"), "{refused}");
+    // Another file's rows are noticed by their fingerprint.
+    folder.write("e.csv", two_components(601));
+    let notes = folder.run("errors m.json e.csv --json").json()["notes"].to_string();
+    assert!(notes.contains("not the rows that the model was fitted to"), "{notes}");
+    let moths = "carbonaria,CC|CI|CT,85\ninsularia,II|IT,196\ntypica,TT,341\n";
+    folder.write("moths.csv", moths);
+    let genes = folder.run("em genes moths.csv --errors louis --json").json();
+    // McLachlan & Krishnan's moths, as the golden textbook item has them.
+    for (got, want) in standard_errors(&genes["errors"]).iter().zip([0.0074112094, 0.0122051907, 0.0134751243]) {
+        assert!((got - want).abs() < 1e-8, "{got} {want}");
+    }
+}

@@ -3,6 +3,7 @@
 use mixtura::data::{Buffer, CHUNK_ROWS, Source};
 use mixtura::family::Emission;
 use mixtura::family::gaussian::Gaussian;
+use mixtura::fit::Prior;
 use mixtura::infer::gaussian_stationarity;
 use mixtura::model::{LatentModel, Predict, most_probable};
 use mixtura::persist::{Record, SavedModel};
@@ -154,33 +155,39 @@ impl Mixture {
     }
 
     /// Standard errors of the parameters for the rows of the fit, whose columns may be named.
-    #[pyo3(signature = (x, asked, columns, weights=None, labels=None))]
+    #[pyo3(signature = (x, asked, columns, record=None, weights=None, labels=None))]
     fn errors<'py>(
         &self,
         py: Python<'py>,
         x: Cells<'_>,
         asked: Asked,
         columns: Vec<String>,
+        record: Option<&str>,
         weights: Option<PyReadonlyArray1<'_, f64>>,
         labels: Option<PyReadonlyArray1<'_, i32>>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let rows = x.rows_with(weights.as_ref(), labels.as_ref())?;
-        asked.answer(py, rows.n_rows(), |question, control| question.gaussian(&self.core, &rows, &columns, control))
+        let prior = self.prior(record)?;
+        asked.answer(py, rows.n_rows(), |question, control| {
+            question.gaussian(&self.core, prior.as_ref(), &rows, &columns, control)
+        })
     }
 
     /// What kind of point the mixture is for these rows: optimum, saddle, ridge, or not stationary.
-    #[pyo3(signature = (x, columns, weights=None, labels=None))]
+    #[pyo3(signature = (x, columns, record=None, weights=None, labels=None))]
     fn point<'py>(
         &self,
         py: Python<'py>,
         x: Cells<'_>,
         columns: Vec<String>,
+        record: Option<&str>,
         weights: Option<PyReadonlyArray1<'_, f64>>,
         labels: Option<PyReadonlyArray1<'_, i32>>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let rows = x.rows_with(weights.as_ref(), labels.as_ref())?;
+        let prior = self.prior(record)?;
         let found = run(py, None, None, |world| {
-            gaussian_stationarity(&self.core, &Interruptible::new(&rows, world), &columns)
+            gaussian_stationarity(&self.core, prior.as_ref(), &Interruptible::new(&rows, world), &columns)
         })?;
         errors::point(py, &found.whole()?)
     }
@@ -221,6 +228,16 @@ impl Mixture {
         let saved = SavedModel::from_json(text).map_err(refusal)?;
         let record = serde_json::to_string(&saved.record).map_err(|e| PyValueError::new_err(e.to_string()))?;
         Ok((Mixture { core: saved.model }, saved.columns, record))
+    }
+}
+
+impl Mixture {
+    /// The prior of the fit that a record tells of.
+    fn prior(&self, record: Option<&str>) -> PyResult<Option<Prior>> {
+        let Some(text) = record else { return Ok(None) };
+        let record: Record = serde_json::from_str(text)
+            .map_err(|e| PyValueError::new_err(format!("the record of the fit is damaged: {e}")))?;
+        Ok(record.prior.map(|p| p.prior(self.core.emission().structure())))
     }
 }
 

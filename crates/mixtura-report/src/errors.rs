@@ -66,7 +66,7 @@ mod tests {
         let rows = Dense::new(vec![1.0, 2.0, 3.0, 6.0], 1).unwrap();
         let model = Mixture::equal(Gaussian::new(Structure::Full, 1, vec![3.0], vec![3.5]).unwrap());
         let question = Question::new(By::named("louis").unwrap());
-        let answer = question.gaussian(&model, &rows, &["height".to_owned()], Control::default()).unwrap();
+        let answer = question.gaussian(&model, None, &rows, &["height".to_owned()], Control::default()).unwrap();
         let text = errors(&answer, 4);
         let cells = |start: &str| {
             let line = text.lines().find(|l| l.starts_with(start)).unwrap_or_else(|| panic!("{text}"));

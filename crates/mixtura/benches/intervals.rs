@@ -182,7 +182,8 @@ fn faithful() {
     let fit = mixtura::GaussianMixture::new(2).fit(&rows).expect("a fit").model;
     for resampling in Resampling::ALL {
         let begun = Instant::now();
-        let found = Bootstrap::new(resampling).gaussian(&fit, None, &rows, Control::default()).expect("replicates");
+        let found =
+            Bootstrap::new(resampling).gaussian(&fit, (None, None), &rows, Control::default()).expect("replicates");
         let (n, lost, what) = (found.values.len(), found.lost.total(), resampling.name());
         println!("faithful, {what}: {n} replicates, {lost} lost, {:.3} s", begun.elapsed().as_secs_f64());
     }

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::catalog;
 use crate::error::{Error, Result};
 use crate::family::Emission;
-use crate::family::gaussian::Gaussian;
+use crate::family::gaussian::{Gaussian, Structure};
 use crate::family::normal_wishart;
-use crate::fit::{Fit, Mode, StatusKind, UsedPrior};
+use crate::fit::{Fit, Mode, Prior, StatusKind, UsedPrior};
 use crate::model::{LatentModel, Mixture};
 
 /// Version of the format; files of a later one are refused.
@@ -95,6 +95,23 @@ impl PriorRecord {
             degrees_of_freedom,
             weight_concentration: used.weight_concentration,
             log_prior: used.log_prior,
+        }
+    }
+
+    /// The prior itself, for components of a structure.
+    pub fn prior(&self, structure: Structure) -> Prior {
+        let d = self.mean.len();
+        let covariance = match structure {
+            Structure::Full | Structure::Tied => self.covariance.concat(),
+            Structure::Diag => (0..d).map(|j| self.covariance[j][j]).collect(),
+            Structure::Spherical => vec![self.covariance[0][0]],
+        };
+        Prior {
+            mean: Some(self.mean.clone()),
+            mean_precision: self.mean_precision,
+            degrees_of_freedom: Some(self.degrees_of_freedom),
+            covariance: Some(covariance),
+            weight_concentration: self.weight_concentration,
         }
     }
 }

@@ -122,7 +122,7 @@ fn faithful_agrees_with_mclust() {
         ],
     ];
     for (resampling, want) in Resampling::ALL.into_iter().zip(reference) {
-        let found = plain(resampling, 2000).gaussian(&fit, None, &rows, Control::default()).unwrap();
+        let found = plain(resampling, 2000).gaussian(&fit, (None, None), &rows, Control::default()).unwrap();
         // Two of 2000 replicates each, 1.6 % if normal, √2 · 4 of these are 9 %; products of deviations have longer tails.
         for (i, (se, want)) in found.errors().standard_errors().iter().zip(want).enumerate() {
             assert!((se / want - 1.0).abs() < 0.12, "{resampling:?} {}: {se}, mclust {want}", found.names[i]);
@@ -146,7 +146,7 @@ fn components_keep_their_places() {
         assert_eq!(other.reordered(&[1, 2, 0]).unwrap().coordinates(), fit.coordinates());
         for resampling in Resampling::ALL {
             let bootstrap = plain(resampling, 60);
-            let found = bootstrap.gaussian(&fit, None, &rows, Control::default()).unwrap();
+            let found = bootstrap.gaussian(&fit, (None, None), &rows, Control::default()).unwrap();
             assert_eq!((found.values.len(), found.exchanged), (60, 0), "{structure:?} {resampling:?}");
             // Replicates lie about the fit: no mean is a component's distance of 6 away.
             let bias = found.bias();
@@ -285,16 +285,17 @@ fn the_same_bits_on_any_threads() {
     let with = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            Resampling::ALL.map(|r| plain(r, 24).gaussian(&fit, None, &rows, Control::default()).unwrap().values)
+            Resampling::ALL
+                .map(|r| plain(r, 24).gaussian(&fit, (None, None), &rows, Control::default()).unwrap().values)
         })
     };
     let one = with(1);
     assert_eq!(one, with(3));
     // The first replicates of a longer bootstrap are these.
-    let longer = plain(Resampling::Rows, 30).gaussian(&fit, None, &rows, Control::default()).unwrap();
+    let longer = plain(Resampling::Rows, 30).gaussian(&fit, (None, None), &rows, Control::default()).unwrap();
     assert_eq!(one[1][..], longer.values[..24]);
     let other = Bootstrap { seed: Seed::new(1), ..plain(Resampling::Rows, 24) };
-    assert_ne!(one[1], other.gaussian(&fit, None, &rows, Control::default()).unwrap().values);
+    assert_ne!(one[1], other.gaussian(&fit, (None, None), &rows, Control::default()).unwrap().values);
 }
 
 #[test]
@@ -306,17 +307,20 @@ fn progress_and_interrupt() {
         heard.fetch_add(1, Ordering::Relaxed);
     };
     let control = Control { progress: Some(&progress), interrupt: Some(&flag), ..Control::default() };
-    plain(Resampling::Rows, 20).gaussian(&fit, None, &rows, control).unwrap();
+    plain(Resampling::Rows, 20).gaussian(&fit, (None, None), &rows, control).unwrap();
     assert_eq!(heard.load(Ordering::Relaxed), 20);
     flag.store(true, Ordering::Relaxed);
-    assert_eq!(plain(Resampling::Rows, 20).gaussian(&fit, None, &rows, control).unwrap_err(), Error::Interrupted);
+    assert_eq!(
+        plain(Resampling::Rows, 20).gaussian(&fit, (None, None), &rows, control).unwrap_err(),
+        Error::Interrupted
+    );
 }
 
 #[test]
 fn what_has_no_bootstrap_is_refused_in_a_sentence() {
     let (rows, fit) = faithful();
     let refusal = |b: Bootstrap, m: &Mixture<Gaussian>, rows: &dyn Source| {
-        let text = b.gaussian(m, None, rows, Control::default()).unwrap_err().to_string();
+        let text = b.gaussian(m, (None, None), rows, Control::default()).unwrap_err().to_string();
         assert!(!text.contains('\n') && text.len() < 300, "{text}");
         text
     };

@@ -38,7 +38,7 @@ fn information_of_gaussian_mixtures() {
         let rows = Dense::new(data(&format!("{name}.csv")).unwrap().first(d), d).unwrap();
         let fit = fitted(&rows);
         for method in ["louis", "numerical", "sem"] {
-            let answer = asked(method, 200).gaussian(&fit.model, &rows, &[], Control::default()).unwrap();
+            let answer = asked(method, 200).gaussian(&fit.model, None, &rows, &[], Control::default()).unwrap();
             let (estimates, errors) = free(&answer);
             let (ones, se) = (vec![1.0; errors.len()], numbers(&want[name]["standard_errors"]));
             // A fit at 1e-11 nats is 5e-6 standard errors off. numDeriv keeps some 8 digits of the Hessian, less its condition.
@@ -58,7 +58,7 @@ fn bootstraps_of_faithful() {
     for (ours, theirs) in
         [("bootstrap", "nonparametric"), ("weighted", "weighted_likelihood"), ("parametric", "parametric")]
     {
-        let answer = asked(ours, 999).gaussian(&fit.model, &rows, &[], Control::default()).unwrap();
+        let answer = asked(ours, 999).gaussian(&fit.model, None, &rows, &[], Control::default()).unwrap();
         let ratios = ratios(&free(&answer).1, &numbers(&want[theirs]));
         // Each standard error of 999 replicates is good to 1/√(2·999) = 2.2 %, more where the tails are heavy: five times √2 of that.
         assert!(ratios.iter().all(|r| (r - 1.0).abs() < 0.16), "{ours}: {ratios:?}");

@@ -110,7 +110,7 @@ fn imperfect(n: usize, k: usize, d: usize, structure: Structure, seed: u64) -> D
 /// What every face shows: coordinates and what follows from them.
 fn told(model: &Mixture<Gaussian>, table: &Dense) -> Errors {
     let question = Question::new(By::Information(Method::Louis));
-    question.gaussian(model, table, &[], Control::default()).unwrap().errors
+    question.gaussian(model, None, table, &[], Control::default()).unwrap().errors
 }
 
 fn optimum(table: &Dense, k: usize, structure: Structure) -> Mixture<Gaussian> {
@@ -270,7 +270,7 @@ fn methods_agree_at_the_optimum() {
             let covariances = (0..k).flat_map(|c| bank.covariance(c)).enumerate();
             let covariances = covariances.map(|(n, c)| c * scales[n / d % d] * scales[n % d]).collect();
             let there = model.clone().with_emission(Gaussian::new(structure, d, means, covariances).unwrap());
-            let errors = infer::gaussian_errors(&there, &moved, &[], Method::Louis).unwrap();
+            let errors = infer::gaussian_errors(&there, None, &moved, &[], Method::Louis).unwrap();
             // Standard errors are so many units of their coordinate: compare in units of the reference's.
             let factor: Vec<f64> = errors
                 .names
@@ -453,7 +453,7 @@ fn what_has_no_standard_errors_is_refused_in_a_sentence() {
     let table = Dense::new(values.clone(), 2).unwrap();
     let bank = |means: Vec<f64>, covariances: Vec<f64>| Gaussian::new(Structure::Full, 2, means, covariances).unwrap();
     let of = |m: &Mixture<Gaussian>, t: &dyn Source| {
-        refused(infer::gaussian_errors(m, t, &["a".into(), "b".into()], Method::Louis))
+        refused(infer::gaussian_errors(m, None, t, &["a".into(), "b".into()], Method::Louis))
     };
     let unit = [1.0, 0.0, 0.0, 1.0];
     // On the floor: a component at one row with next to no variance.
@@ -478,7 +478,7 @@ fn what_has_no_standard_errors_is_refused_in_a_sentence() {
         let table = Dense::new(cells, 2).unwrap();
         let two = mixtura::GaussianMixture::new(2).fit(&table).unwrap().model;
         if word.is_empty() {
-            let errors = infer::gaussian_errors(&two, &table, &[], Method::Louis).unwrap();
+            let errors = infer::gaussian_errors(&two, None, &table, &[], Method::Louis).unwrap();
             assert!(errors.standard_errors().iter().all(|s| s.is_normal()));
         } else {
             assert!(of(&two, &table).contains(word), "{}", of(&two, &table));

@@ -64,7 +64,7 @@ pub struct UsedPrior {
 
 impl Prior {
     /// `model` (in standardised columns) with this prior.
-    pub(super) fn of(&self, model: Mixture<Gaussian>, data: &Prepared<'_>) -> Result<Mixture<Gaussian>> {
+    pub(crate) fn of(&self, model: Mixture<Gaussian>, data: &Prepared<'_>) -> Result<Mixture<Gaussian>> {
         let (k, d) = (model.weights().len() as f64, data.data.n_features());
         let structure = model.emission().structure();
         // A direction without spread is the floor's affair: no prior there.

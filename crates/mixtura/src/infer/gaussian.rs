@@ -6,17 +6,17 @@ use crate::engine::{Engine, Threads};
 use crate::error::{Error, Result};
 use crate::family::gaussian::{Gaussian, Structure};
 use crate::family::{Emission, Range};
-use crate::fit::Prepared;
+use crate::fit::{Prepared, Prior};
 use crate::model::{Identified, Mixture, Posterior};
 use crate::seed::Seed;
 
-/// Standard errors of a Gaussian mixture for the rows that it was fitted to. `columns` (may be empty) name the columns.
+/// Standard errors of a Gaussian mixture for the rows that it was fitted to, under the prior of the fit where it had one. `columns` (may be empty) name the columns.
 ///
 /// ```
 /// use mixtura::{GaussianMixture, data::Dense, infer};
 /// let rows = Dense::new(vec![0.1, -0.9, 0.4, 0.9, -0.3, 8.1, 7.2, 8.9, 8.4, 7.7], 1)?;
 /// let fit = GaussianMixture::new(2).fit(&rows)?;
-/// let errors = infer::gaussian_errors(&fit.model, &rows, &[], infer::Method::Louis)?;
+/// let errors = infer::gaussian_errors(&fit.model, None, &rows, &[], infer::Method::Louis)?;
 /// assert_eq!(errors.names[1], "mean[0][0]");
 /// let interval = errors.intervals(0.95)?[1];
 /// assert!(interval.low < errors.estimates[1] && errors.estimates[1] < interval.high);
@@ -28,11 +28,12 @@ use crate::seed::Seed;
 /// one sentence; rows that do not fit the model.
 pub fn gaussian_errors(
     model: &Mixture<Gaussian>,
+    prior: Option<&Prior>,
     data: &dyn Source,
     columns: &[String],
     method: Method,
 ) -> Result<Errors> {
-    let (prepared, standard) = standardised(model, data, columns)?;
+    let (prepared, standard) = standardised(model, prior, data, columns)?;
     let why = |why: String| Err(Error::Data(format!("there are no standard errors: {why}")));
     let bank = standard.emission();
     let (k, d, structure) = (standard.weights().len(), prepared.data.n_features(), bank.structure());
@@ -80,8 +81,13 @@ pub fn gaussian_errors(
 ///
 /// # Errors
 /// As [`Stationarity::of`]; rows that do not fit the model.
-pub fn gaussian_stationarity(model: &Mixture<Gaussian>, data: &dyn Source, columns: &[String]) -> Result<Stationarity> {
-    let (prepared, standard) = standardised(model, data, columns)?;
+pub fn gaussian_stationarity(
+    model: &Mixture<Gaussian>,
+    prior: Option<&Prior>,
+    data: &dyn Source,
+    columns: &[String],
+) -> Result<Stationarity> {
+    let (prepared, standard) = standardised(model, prior, data, columns)?;
     let point = Stationarity::of(&standard, &prepared.data).map_err(|e| rename(e, &standard, columns))?;
     let detail = in_words(&point.detail, &standard, columns);
     let direction = point.direction.iter().map(|d| in_words(d, &standard, columns)).collect();
@@ -90,6 +96,7 @@ pub fn gaussian_stationarity(model: &Mixture<Gaussian>, data: &dyn Source, colum
 
 fn standardised<'a>(
     model: &Mixture<Gaussian>,
+    prior: Option<&Prior>,
     data: &'a dyn Source,
     columns: &[String],
 ) -> Result<(Prepared<'a>, Mixture<Gaussian>)> {
@@ -102,6 +109,7 @@ fn standardised<'a>(
     let prepared = Prepared::new(data, columns, spherical, 1, Seed::new(0))?;
     let standard = bank.map(&prepared.data.affine, true)?.with_floor(prepared.floor.clone());
     let standard = model.clone().with_emission(standard);
+    let standard = prior.map_or(Ok(standard.clone()), |prior| prior.of(standard, &prepared))?;
     Ok((prepared, standard))
 }
 

@@ -13,7 +13,7 @@ use crate::family::binomial::Binomial;
 use crate::family::gaussian::Gaussian;
 use crate::family::linear::{self, Linear};
 use crate::family::{Differentiable, Emission, Range};
-use crate::fit::Control;
+use crate::fit::{Control, Prior};
 use crate::model::censored::{CensoredExtremeValue, CensoredNormal, Sample};
 use crate::model::genetics::GeneTable;
 use crate::model::probit::{Probit, Responses};
@@ -47,7 +47,7 @@ impl By {
     /// What it is, in a few words.
     pub fn words(self) -> &'static str {
         match self {
-            By::Information(Method::Louis) => "from the observed information (Louis)",
+            By::Information(Method::Louis) => "from the observed information",
             By::Information(Method::Numerical) => "from the Hessian by differences",
             By::Information(Method::Supplemental) => "by supplemental EM",
             By::Information(Method::Sandwich) => "by the sandwich, right also where the model is not",
@@ -119,13 +119,13 @@ impl Question {
         Bootstrap { replicates, may_be_lost, seed, ..Bootstrap::new(resampling) }
     }
 
-    /// Of a Gaussian mixture, for the rows that it was fitted to; `columns` (may be empty) names their columns.
+    /// Of a Gaussian mixture, for the rows that it was fitted to and under the prior of that fit; `columns` (may be empty) names their columns.
     ///
     /// ```
     /// use mixtura::{GaussianMixture, data::Dense, fit::Control, infer::{By, Question}};
     /// let rows = Dense::new(vec![0.1, -0.9, 0.4, 0.9, -0.3, 8.1, 7.2, 8.9, 8.4, 7.7], 1)?;
     /// let fit = GaussianMixture::new(2).fit(&rows)?;
-    /// let answer = Question::new(By::named("louis")?).gaussian(&fit.model, &rows, &["x".into()], Control::default())?;
+    /// let answer = Question::new(By::named("louis")?).gaussian(&fit.model, None, &rows, &["x".into()], Control::default())?;
     /// assert_eq!(answer.errors.names[..3], ["weight[0]", "weight[1]", "mean[0][x]"]);
     /// assert!(answer.intervals[0].low < 0.5 && 0.5 < answer.intervals[0].high);
     /// # Ok::<(), mixtura::Error>(())
@@ -136,6 +136,7 @@ impl Question {
     pub fn gaussian(
         &self,
         model: &Mixture<Gaussian>,
+        prior: Option<&Prior>,
         rows: &dyn Source,
         columns: &[String],
         control: Control<'_>,
@@ -144,11 +145,11 @@ impl Question {
         let functions = functions(model, columns);
         match self.by {
             By::Information(method) => {
-                let found = gaussian_errors(model, rows, columns, method)?;
-                self.informed(&found, gaussian_stationarity(model, rows, columns)?, functions)
+                let found = gaussian_errors(model, prior, rows, columns, method)?;
+                self.informed(&found, gaussian_stationarity(model, prior, rows, columns)?, functions)
             }
             By::Replicates(resampling) => {
-                let found = self.bootstrap(resampling).gaussian(model, None, rows, control)?;
+                let found = self.bootstrap(resampling).gaussian(model, (prior, None), rows, control)?;
                 self.replicated(&found, functions)
             }
         }

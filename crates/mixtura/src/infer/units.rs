@@ -5,20 +5,20 @@ use crate::data::Source;
 use crate::error::Result;
 use crate::family::gaussian::{Floor, Gaussian, Structure};
 use crate::family::linear::{self, Linear};
-use crate::fit::{Control, Prepared};
+use crate::fit::{Control, Prepared, Prior};
 use crate::model::Mixture;
 use crate::model::censored::{CensoredExtremeValue, CensoredNormal, Sample};
 use crate::model::probit::{Probit, Responses};
 
 impl Bootstrap {
-    /// Replicates of a Gaussian mixture in the data's own units, under the covariance floor of its fit (`reg_covar` as there).
+    /// Replicates of a Gaussian mixture in the data's own units, under the prior and the covariance floor of its fit (as there).
     ///
     /// ```
     /// use mixtura::{GaussianMixture, data::Dense, fit::Control, infer::{Bootstrap, Resampling}};
     /// let rows = Dense::new((0..60).map(|i| f64::from(i % 3) * 10.0 + f64::from(i) / 60.0).collect::<Vec<_>>(), 1)?;
     /// let fit = GaussianMixture::new(3).fit(&rows)?;
     /// let bootstrap = Bootstrap { replicates: 50, ..Bootstrap::new(Resampling::Rows) };
-    /// let replicates = bootstrap.gaussian(&fit.model, None, &rows, Control::default())?;
+    /// let replicates = bootstrap.gaussian(&fit.model, (None, None), &rows, Control::default())?;
     /// assert_eq!(replicates.names[..3], ["weight[0]", "weight[1]", "mean[0][0]"]);
     /// assert_eq!((replicates.values.len(), replicates.lost.total()), (50, 0));
     /// # Ok::<(), mixtura::Error>(())
@@ -29,7 +29,7 @@ impl Bootstrap {
     pub fn gaussian(
         &self,
         model: &Mixture<Gaussian>,
-        reg_covar: Option<f64>,
+        (prior, reg_covar): (Option<&Prior>, Option<f64>),
         data: &dyn Source,
         control: Control<'_>,
     ) -> Result<Replicates> {
@@ -41,6 +41,7 @@ impl Bootstrap {
             Some(r) => Floor::added(affine.scale.iter().map(|s| r / s / s).collect()),
         };
         let start = model.clone().with_emission(bank.map(affine, true)?.with_floor(floor));
+        let start = prior.map_or(Ok(start.clone()), |prior| prior.of(start, &prepared))?;
         let back = |m: &Mixture<Gaussian>| Ok(m.clone().with_emission(m.emission().map(affine, false)?));
         self.run(&start, &prepared.data, back, control)
     }
