@@ -23,6 +23,7 @@ __all__ = [
     "kmeans_nearest",
     "lessons",
     "main_from",
+    "methods",
     "rows_fingerprint",
     "select",
     "table_columns",

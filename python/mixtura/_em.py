@@ -149,7 +149,7 @@ class EM:
             If a step does not do what it must. Exceptions of the steps themselves come out as they are, with a note;
             the model then has the parameters at which they arose.
         """
-        method = check_choice(self, "method", method, ("squarem", "anderson", "em"))
+        chosen = check_choice(self, "method", method, ("squarem", "anderson", "em"))
         own = type(self).start is not EM.start
         runs = (_RUNS if own else 0) if n_init is None else check_integer(self, "n_init", n_init, 0)
         if runs > 0 and not own:
@@ -161,7 +161,7 @@ class EM:
         found = _core.fit_own(
             driver,
             max(runs, 1),
-            {"method": method, "max_iter": max_iter, "tolerance": tolerance, "parameters": bool(trace)},
+            {"method": chosen, "max_iter": max_iter, "tolerance": tolerance, "parameters": bool(trace)},
         )
         driver.install(found["state"])
         self.status_ = found["status"]

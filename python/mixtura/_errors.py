@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mixtura import _core
     from mixtura._validation import Floats
+
 
 @dataclass(frozen=True)
 class Errors:
@@ -56,17 +58,16 @@ class Errors:
     def __str__(self) -> str:
         return self._text
 
-    def to_frame(self) -> Any:
+    def to_pandas(self) -> Any:
         """Return a pandas data frame, one line for each parameter."""
-        import pandas as pd
-
         columns = {
             "estimate": self.estimates,
             "standard_error": self.standard_errors,
             "low": self.intervals[:, 0],
             "high": self.intervals[:, 1],
         }
-        return pd.DataFrame(columns, index=pd.Index(self.names, name="parameter"))
+        # Not everybody who fits has pandas.
+        return import_module("pandas").DataFrame(columns, index=self.names)
 
 
 def asked(
@@ -86,4 +87,18 @@ def asked(
 
 def told(found: _core._Uncertainty) -> Errors:  # pyright: ignore[reportPrivateUsage]
     """Return what the core has found."""
-    return Errors(**{("_text" if name == "text" else name): value for name, value in found.items()})
+    return Errors(
+        method=found["method"],
+        level=found["level"],
+        interval=found["interval"],
+        names=found["names"],
+        estimates=found["estimates"],
+        standard_errors=found["standard_errors"],
+        intervals=found["intervals"],
+        covariance=found["covariance"],
+        bias=found["bias"],
+        lost=found["lost"],
+        point=found["point"],
+        notes=found["notes"],
+        _text=found["text"],
+    )

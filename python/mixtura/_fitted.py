@@ -85,8 +85,8 @@ class FittedMixture(AnyMixture):
         X, y, sample_weight
             What the mixture was fitted to.
         method : str, default="louis"
-            By information: "louis", "numerical", "sem" (supplemental EM), "sandwich"; bootstrap: "bootstrap" (rows drawn
-            again), "parametric" (rows drawn from the model), "weighted" (rows under random weights).
+            By information: "louis", "numerical", "sem" (supplemental EM), "sandwich"; by replicates: "bootstrap" (rows
+            drawn again), "parametric" (rows drawn from the model), "weighted" (rows under random weights).
         level : float, default=0.95
             Of the intervals.
         n_replicates : int, default=200
@@ -123,9 +123,9 @@ class FittedMixture(AnyMixture):
         Returns
         -------
         point : dict
-            "kind" (optimum, saddle, ridge, not stationary), "gradient_norm" (1: a step of EM by one standard error of complete
-            data), "nats_to_gain", "smallest_curvature" (1 less EM's rate of convergence; negative at a saddle), and a
-            sentence, "detail".
+            "kind" (optimum, saddle, ridge, not stationary), "gradient_norm" (1: a step of EM by one standard error of
+            complete data), "nats_to_gain", "smallest_curvature" (1 less EM's rate of convergence; negative at a
+            saddle), and a sentence, "detail".
         """
         model = self._model()
         rows, labels, weights = self._rows_of_fit(X, y, sample_weight)
@@ -135,9 +135,7 @@ class FittedMixture(AnyMixture):
         """Return the record of the fit, which knows its prior."""
         return getattr(self, "_record", None)
 
-    def _rows_of_fit(
-        self, X: object, y: object, sample_weight: ArrayLike | None
-    ) -> tuple[Any, Any, Any]:
+    def _rows_of_fit(self, X: object, y: object, sample_weight: ArrayLike | None) -> tuple[Any, Any, Any]:
         rows = check_rows(self, X, reset=False, nan=True)
         labels = check_labels(y, rows.shape[0], len(self.weights_))
         return rows, labels, check_weights(sample_weight, rows.shape[0])

@@ -57,15 +57,15 @@ class TextbookModel(BaseEstimator):
         may_be_lost: float = 0.1,
         **named: Any,
     ) -> Errors:
-        """Return standard errors and intervals of the estimates; `docs/standard-errors.md` says which method to use when.
+        """Return standard errors and intervals of the estimates (`docs/standard-errors.md` says which method to use).
 
         Parameters
         ----------
         *data, **named
             What `fit` was given. The fit is done again, which takes little time on data of this size.
         method : str, default="louis"
-            By information: "louis", "numerical", "sem" (supplemental EM), "sandwich"; bootstrap: "bootstrap" (rows drawn
-            again), "parametric" (rows drawn from the model), "weighted" (rows under random weights).
+            By information: "louis", "numerical", "sem" (supplemental EM), "sandwich"; by replicates: "bootstrap" (rows
+            drawn again), "parametric" (rows drawn from the model), "weighted" (rows under random weights).
         level : float, default=0.95
             Of the intervals.
         n_replicates : int, default=200
