@@ -39,6 +39,8 @@ class Errors:
         "gradient_norm", "nats_to_gain", "smallest_curvature", and a sentence, "detail".
     notes : list of str
         What a reader of the figures must know.
+    text : str
+        All of it as a table, which `print` shows.
     """
 
     method: str
@@ -53,10 +55,10 @@ class Errors:
     lost: tuple[int, int, int] | None
     point: dict[str, Any] | None
     notes: list[str]
-    _text: str = field(repr=False)
+    text: str = field(repr=False)
 
     def __str__(self) -> str:
-        return self._text
+        return self.text
 
     def to_pandas(self) -> Any:
         """Return a pandas data frame, one line for each parameter."""
@@ -100,5 +102,5 @@ def told(found: _core._Uncertainty) -> Errors:  # pyright: ignore[reportPrivateU
         lost=found["lost"],
         point=found["point"],
         notes=found["notes"],
-        _text=found["text"],
+        text=found["text"],
     )

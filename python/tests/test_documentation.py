@@ -16,7 +16,9 @@ ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = (ROOT / "docs/python.md").read_text("utf-8")
 PUBLIC = [getattr(mixtura, name) for name in mixtura.__all__]
 CLASSES = [thing for thing in PUBLIC if inspect.isclass(thing)]
-MADE = [thing for thing in PUBLIC if thing is not mixtura.Selection]  # which nobody calls
+MADE = [
+    thing for thing in PUBLIC if callable(thing) and thing not in (mixtura.Selection, mixtura.Errors)
+]  # nobody calls these
 
 
 def blocks(text, language):
