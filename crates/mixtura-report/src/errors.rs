@@ -77,7 +77,8 @@ mod tests {
         assert_eq!(cells("covariance"), ["covariance[0][height,height]", "3.50", "2.47", "0.88", "13.99"]);
         assert_eq!(cells("sd")[..3], ["sd[0][height]", "1.871", "0.661"]);
         assert_eq!(cells("weight"), ["weight[0]", "1.00", "0", "1.00", "1.00"]);
-        assert!(text.contains("Wald intervals of 95 %") && text.contains("on the log scale"), "{text}");
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("Wald intervals of 95 %") && words.contains("on the log scale"), "{text}");
         assert!(text.contains("The fit is an optimum"), "{text}");
         assert!(text.lines().all(|l| l.chars().count() <= 80), "{text}");
     }
