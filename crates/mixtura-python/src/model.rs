@@ -155,6 +155,7 @@ impl Mixture {
     }
 
     /// Standard errors of the parameters for the rows of the fit, whose columns may be named.
+    #[allow(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     #[pyo3(signature = (x, asked, columns, record=None, weights=None, labels=None))]
     fn errors<'py>(
         &self,
